@@ -1,0 +1,38 @@
+# Everything bootstraps itself: python3 and make are all that must be there.
+PYTHON ?= python3
+BIN := .venv/bin
+SYNCED := .venv/.synced
+
+.PHONY: demo test lint bench lock clean
+
+demo: $(SYNCED)  ## record real traffic of an example gateway and show it
+	$(BIN)/dashcam demo $(DEMO)
+
+test: $(SYNCED) lint  ## all tests
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+
+lint: $(SYNCED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(SYNCED)  ## the numbers of the README, side by side in one run
+	$(BIN)/python -m benchmarks
+
+$(SYNCED): requirements.lock pyproject.toml .uv/bin/uv
+	.uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) .venv
+	VIRTUAL_ENV=.venv .uv/bin/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=.venv .uv/bin/uv pip install --quiet --no-deps --editable .
+	touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv
+
+lock: .uv/bin/uv  ## resolve the dependencies anew
+	.uv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  --extra standard --group dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv .uv
