@@ -1,0 +1,373 @@
+"""The ASGI middleware: watches each HTTP exchange pass by, and touches nothing.
+
+Every message reaches the server (or the app) as the same object, at the same moment, from
+the same task. What dashcam does with it comes afterwards, except for the message that
+completes the response: before that one the finished record goes into the journal.
+"""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from dashcam.capture.annotation import current
+from dashcam.capture.observation import Observation
+from dashcam.capture.route import route_template
+from dashcam.errors import JournalError, SettingsError
+from dashcam.exchange import Exchange, Identity
+
+if TYPE_CHECKING:
+    from dashcam.recorder import Recorder
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+LIFESPAN_ENDS = (
+    "lifespan.shutdown.complete",
+    "lifespan.shutdown.failed",
+    "lifespan.startup.failed",
+)
+
+
+class DashcamMiddleware:
+    """Record every HTTP exchange of an ASGI app; meant to be the outermost middleware.
+
+    Args:
+        app: the ASGI app.
+        recorder: where records go; without one, the process's recorder for these settings.
+        settings: settings by keyword (see `Settings`), where no recorder is given.
+
+    Raises:
+        SettingsError: a setting is wrong, or both a recorder and settings are given.
+    """
+
+    def __init__(
+        self, app: ASGIApp, recorder: "Recorder | None" = None, **settings: Any
+    ) -> None:
+        if recorder is None:
+            from dashcam.recorder import Recorder
+            from dashcam.settings import Settings
+
+            recorder = Recorder.shared(Settings(**settings))
+        elif settings:
+            names = ", ".join(settings)
+            raise SettingsError(f"give a recorder or settings, not both; got {names} as well")
+        self.app = app
+        self.recorder = recorder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        kind = scope["type"]
+        if kind == "http":
+            recorder = self.recorder
+            if recorder.journal is None:
+                recorder.start_on_request()
+            if recorder.wants is None or recorder.wants(scope.get("path", "")):
+                capture = _begin(recorder, scope, receive, send)
+                if capture is not None:
+                    await capture.run(self.app)
+                    return
+            await self.app(scope, receive, send)
+        elif kind == "lifespan":
+            await _lifespan(self.recorder, self.app, scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _begin(
+    recorder: "Recorder", scope: Scope, receive: Receive, send: Send
+) -> "Capture | None":
+    try:
+        return Capture(recorder, scope, receive, send)
+    except Exception as error:  # the border: a failure of capture must not reach the app
+        recorder.capture_failed(error)
+        return None
+
+
+async def _lifespan(
+    recorder: "Recorder", app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Start before the app does, and drain after the app has shut down."""
+    try:
+        recorder.start()
+    except JournalError as error:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": f"dashcam: {error}"})
+        return
+    recorder.lifespans += 1
+    running = True
+
+    async def send_and_drain(message: Message) -> None:
+        nonlocal running
+        if running and message["type"] in LIFESPAN_ENDS:
+            running = False
+            recorder.lifespans -= 1
+            if recorder.lifespans == 0:
+                await _close(recorder)
+        await send(message)
+
+    try:
+        await app(scope, receive, send_and_drain)
+    finally:
+        if running:  # an app that doesn't speak the lifespan protocol
+            recorder.lifespans -= 1
+
+
+async def _close(recorder: "Recorder") -> None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # another event loop, such as Trio's: nothing else runs at this point
+        recorder.close()
+    else:
+        await loop.run_in_executor(None, recorder.close)
+
+
+class Capture(Observation):
+    """One HTTP exchange: stands between app and server while the app serves it."""
+
+    __slots__ = ("_receive", "_root_path", "_scope", "_send", "send_error")
+
+    def __init__(self, recorder: "Recorder", scope: Scope, receive: Receive, send: Send) -> None:
+        headers = scope["headers"]
+        if type(headers) is not list:
+            # Any iterable is allowed, and one that can be read only once must be left whole.
+            headers = scope["headers"] = list(headers)
+        client = scope.get("client")
+        super().__init__(
+            recorder,
+            method=scope["method"],
+            scheme=scope.get("scheme", "http"),
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            http_version=scope.get("http_version", ""),
+            client_ip=client[0] if client else None,
+            headers=headers,
+        )
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._root_path: str = scope.get("root_path", "")
+        self.send_error: BaseException | None = None
+
+    async def run(self, app: ASGIApp) -> None:
+        """Serve the request, in this task and context; what the app raises is raised."""
+        token = current.set(self)
+        try:
+            await app(self._scope, self.receive, self.send)
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        else:
+            await self._leave(None)
+        finally:
+            try:
+                current.reset(token)
+            except ValueError:  # the coroutine is being closed from another context
+                pass
+
+    async def receive(self) -> Message:
+        """Give the app the server's next message, and take notice of it."""
+        message = await self._receive()
+        try:
+            kind = message["type"]
+            if kind == "http.request":
+                body = message.get("body", b"")
+                if body:
+                    self.request_chunk(body)
+                if not message.get("more_body", False):
+                    self.request_complete = True
+            elif kind == "http.disconnect" and not self.finished:
+                self.disconnected = True
+        except Exception as error:  # the border: see _begin
+            self.recorder.capture_failed(error)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Give the server the app's next message, and take notice of it."""
+        if self.finished:
+            await self._pass_on(message)
+            return
+        at_ns = time.perf_counter_ns()
+        chunk = None
+        try:
+            kind = message["type"]
+            if kind == "http.response.body":
+                chunk = message.get("body", b"")
+                final = not message.get("more_body", False) or (
+                    self.content_length is not None
+                    and self.response_bytes + len(chunk) >= self.content_length
+                )
+                if final:
+                    self.response_chunk(chunk, at_ns=at_ns, final=True)
+                    await self._finish()
+                    chunk = None
+                elif type(chunk) is not bytes:
+                    chunk = bytes(chunk)  # the app may reuse its buffer while we wait
+            elif kind == "http.response.start":
+                await self._start(message)
+            elif kind == "http.response.pathsend":
+                self._sent_by_server(self.content_length, at_ns)
+                await self._finish()
+            elif kind == "http.response.zerocopysend":
+                self._sent_by_server(message.get("count"), at_ns)
+                if not message.get("more_body", False):
+                    await self._finish()
+        except Exception as error:  # the border: see _begin
+            self.recorder.capture_failed(error)
+        await self._pass_on(message)
+        if chunk is not None:
+            try:
+                self.response_chunk(chunk, at_ns=at_ns, final=False)
+            except Exception as error:  # the border: see _begin
+                self.recorder.capture_failed(error)
+
+    async def _pass_on(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except BaseException as error:
+            self.send_error = error
+            raise
+
+    async def _start(self, message: Message) -> None:
+        headers = message.get("headers", ())
+        if type(headers) is not list:
+            headers = list(headers)
+            if type(message.get("headers", ())) is not tuple:
+                message["headers"] = headers  # see Capture.__init__
+        status_code = int(message["status"])
+        self.respond(status_code, headers)
+        if (
+            self.method == "HEAD"
+            or status_code in (204, 304)
+            or self.content_length == 0
+        ):
+            await self._finish()
+
+    def _sent_by_server(self, size: int | None, at_ns: int) -> None:
+        """Count a part of the body that the server reads from a file itself."""
+        if self.ttfb_ns is None:
+            self.ttfb_ns = at_ns
+        self.response_bytes += size or 0
+        self.response_chunks += 1
+
+    async def _finish(self) -> None:
+        await self._identify(may_wait=True)
+        self.finish()
+
+    async def _identify(self, *, may_wait: bool) -> None:
+        identify = self.recorder.identify
+        if identify is None:
+            return
+        try:
+            identity = identify(self._scope)
+            if inspect.isawaitable(identity):
+                if not may_wait:
+                    return  # this task is being cancelled
+                identity = await identity
+            self.identity = _checked(identity)
+        except Exception as error:  # the border: see _begin
+            self.recorder.capture_failed(error)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """Take notice of how the app ended; never raises."""
+        try:
+            left = self.send_error is not None and (
+                isinstance(self.send_error, OSError) or error is None
+            )
+            if error is not None and left and _comes_from(error, self.send_error):
+                error = None  # the client's leaving, as the app passed it on
+            cancelled = error is not None and _is_cancellation(error)
+            if cancelled and self.disconnected:
+                error = None
+            if self.finished:
+                self._leave_finished(error, left=left)
+                return
+            self.disconnected = self.disconnected or left
+            message = None
+            if self.status_code is None:
+                if error is not None:
+                    self.status_code = 500  # what every server then answers
+                elif not self.disconnected:
+                    self.status_code = 500
+                    message = "the app returned without starting a response"
+            elif error is None and not self.disconnected:
+                message = "the app returned without completing its response"
+            await self._identify(may_wait=not cancelled)
+            self.finish(error=error, message=message)
+        except Exception as failure:  # the border: see _begin
+            self.recorder.capture_failed(failure)
+        finally:
+            self.release()
+
+    def _leave_finished(self, error: BaseException | None, *, left: bool) -> None:
+        said_more = self.said is not None and self.said.changed
+        if left:
+            self.disconnected = True
+        if error is not None or left or said_more:
+            self.amend(error=error)
+
+    def route(self) -> str | None:
+        """Give the route's template, where the framework tells it."""
+        return route_template(self._scope, server_root_path=self._root_path)
+
+    def add_owner(self, exchange: Exchange) -> None:
+        """Fill in user_id and api_key_id from `scope["state"]`, else `scope["user"]`."""
+        scope = self._scope
+        state = scope.get("state")
+        if state:
+            user_id = state.get("user_id")
+            api_key_id = state.get("api_key_id")
+            if user_id is not None:
+                exchange.user_id = str(user_id)
+            if api_key_id is not None:
+                exchange.api_key_id = str(api_key_id)
+        if exchange.user_id is None and "user" in scope:
+            exchange.user_id = _name_of(scope["user"])
+
+
+def _checked(identity: Any) -> Identity | None:
+    if identity is None or isinstance(identity, Identity):
+        return identity
+    raise TypeError(
+        f"identify must return dashcam.Identity or None, got {type(identity).__name__}"
+    )
+
+
+def _name_of(user: Any) -> str | None:
+    """Read the id of an authenticated user object (Starlette's, Django's and their like)."""
+    try:
+        if not getattr(user, "is_authenticated", False):
+            return None
+        for attribute in ("identity", "id", "pk", "username", "display_name"):
+            try:
+                value = getattr(user, attribute, None)
+            except NotImplementedError:  # Starlette's BaseUser.identity, when not overridden
+                continue
+            if value:
+                return str(value)
+    except Exception:  # foreign code, asked for a courtesy; the record goes without
+        return None
+    return None
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    return type(error).__name__ in ("CancelledError", "Cancelled", "GeneratorExit")
+
+
+def _comes_from(error: BaseException, origin: BaseException | None) -> bool:
+    """Tell whether an exception is another one, or was raised because of it."""
+    seen = 0
+    link: BaseException | None = error
+    while link is not None and seen < 20:
+        if link is origin:
+            return True
+        if isinstance(link, BaseExceptionGroup):
+            return all(_comes_from(inner, origin) for inner in link.exceptions)
+        link = link.__cause__ or link.__context__
+        seen += 1
+    return False

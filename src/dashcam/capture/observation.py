@@ -1,0 +1,389 @@
+"""One request being watched: what is known of it so far, and the record made of it.
+
+`Observation` is what the ASGI and the WSGI middleware have in common. It never touches the
+request or the response, never raises into them, and is used by the task (or thread) that
+serves the request only.
+"""
+
+import random
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from uuid_utils import uuid7
+
+from dashcam.capture.annotation import Annotations
+from dashcam.capture.body import BodyBuffer
+from dashcam.exchange import AMENDED, FINISHED, Exchange, Identity, timestamp
+
+if TYPE_CHECKING:
+    from dashcam.recorder import Recorder
+
+TIMELINE_ENTRIES = 256
+TRACEBACK_CHARACTERS = 32_768
+ENTRY_BYTES = 480  # what a slot of the table of requests in flight holds
+LINE_STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl")
+FINAL_EVENTS = (
+    b"data: [DONE]",
+    b"data:[DONE]",
+    b"event: message_stop",
+    b"event: response.completed",
+    b"event: done",
+    b"event: end",
+)
+"""What ends a stream for its reader, by custom: a client that leaves then has had it all."""
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_encode_entry = msgspec.json.Encoder().encode
+
+
+class Observation:
+    """The state of one request: filled by a middleware, turned into a record by `finish`."""
+
+    __slots__ = (
+        "began_ns",
+        "client_ip",
+        "content_length",
+        "disconnected",
+        "duration_ns",
+        "finished",
+        "host",
+        "http_version",
+        "id",
+        "identity",
+        "journal",
+        "method",
+        "path",
+        "query",
+        "recorded",
+        "recorder",
+        "request_body",
+        "request_complete",
+        "request_header",
+        "request_headers",
+        "request_id",
+        "request_timestamp",
+        "response_body",
+        "response_bytes",
+        "response_chunks",
+        "response_headers",
+        "said",
+        "scheme",
+        "slot",
+        "status_code",
+        "timeline",
+        "ttfb_ns",
+    )
+
+    recorder: "Recorder"
+    said: Annotations | None
+    request_body: BodyBuffer | None
+    response_body: BodyBuffer | bytes | None
+    response_headers: RawHeaders
+    identity: Identity | None
+
+    def __init__(
+        self,
+        recorder: "Recorder",
+        *,
+        method: str,
+        scheme: str,
+        path: str,
+        query: str,
+        http_version: str,
+        client_ip: str | None,
+        headers: RawHeaders,
+    ) -> None:
+        self.recorder = recorder
+        self.began_ns = time.perf_counter_ns()
+        self.request_timestamp = timestamp(time.time_ns())
+        self.id = str(uuid7())
+        self.method = method
+        self.scheme = scheme
+        self.path = path
+        self.query = query
+        self.http_version = http_version
+        self.client_ip = client_ip
+        self.request_headers = headers
+        self.request_header: dict[bytes, bytes] = dict(headers)  # the last one of a name
+        host = self.request_header.get(b"host")
+        self.host = None if host is None else host.decode("latin-1")
+        request_id = self.request_header.get(b"x-request-id")
+        self.request_id = None if request_id is None else request_id.decode("latin-1")
+        self.said = None
+        self.identity = None
+        self.request_body = None
+        self.request_complete = False
+        self.response_body = None
+        self.response_bytes = 0
+        self.response_chunks = 0
+        self.response_headers = []
+        self.content_length: int | None = None
+        self.status_code: int | None = None
+        self.timeline: list[tuple[float, int]] | None = None
+        self.ttfb_ns: int | None = None
+        self.duration_ns: int | None = None
+        self.disconnected = False
+        self.finished = False
+        self.recorded = False
+        self.journal = recorder.journal
+        self.slot = self.journal.begin(self._entry()) if self.journal is not None else -1
+
+    def _entry(self) -> bytes:
+        """Say what shall be known of this request should the process die while serving it."""
+        fields = [
+            self.id,
+            self.request_timestamp,
+            self.method,
+            self.scheme,
+            self.host,
+            self.path,
+            self.client_ip,
+            self.request_id,
+        ]
+        try:
+            entry = _encode_entry(fields)
+        except UnicodeEncodeError:
+            fields = [text and text.encode("utf-8", "replace").decode() for text in fields]
+            entry = _encode_entry(fields)
+        if len(entry) <= ENTRY_BYTES:
+            return entry
+        fields[4:] = [self.host and self.host[:60], self.path[:80], self.client_ip, None]
+        entry = _encode_entry(fields)
+        return entry if len(entry) <= ENTRY_BYTES else _encode_entry([*fields[:3], *[None] * 5])
+
+    def request_chunk(self, chunk: bytes) -> None:
+        """Take notice of a piece of the request's body that the app was given."""
+        body = self.request_body
+        if body is None:
+            recorder = self.recorder
+            body = self.request_body = BodyBuffer(recorder.max_body_bytes, recorder.budget)
+        body.add(chunk)
+
+    def respond(self, status_code: int, headers: RawHeaders) -> None:
+        """Take notice of the response's status and headers."""
+        self.status_code = status_code
+        self.response_headers = headers
+        for name, value in headers:
+            if len(name) == 14 and name.lower() == b"content-length":
+                self.content_length = int(value) if value.isdigit() else None
+
+    def response_chunk(self, chunk: bytes, *, at_ns: int, final: bool) -> None:
+        """Take notice of a piece of the response's body.
+
+        Args:
+            chunk: the bytes.
+            at_ns: when the app sent it, by `time.perf_counter_ns`.
+            final: whether nothing follows.
+        """
+        size = len(chunk)
+        self.response_bytes += size
+        self.response_chunks += 1
+        if self.ttfb_ns is None and size:
+            self.ttfb_ns = at_ns
+        body = self.response_body
+        if body is None:
+            if final and type(chunk) is bytes:
+                self.response_body = chunk  # the whole body: no buffer is needed
+                return
+            recorder = self.recorder
+            body = self.response_body = BodyBuffer(
+                recorder.max_body_bytes, recorder.budget, lines=self._streams_lines()
+            )
+            self.timeline = []
+        if type(body) is BodyBuffer:
+            body.add(chunk)
+        timeline = self.timeline
+        if timeline is not None and len(timeline) < TIMELINE_ENTRIES:
+            timeline.append((round((at_ns - self.began_ns) / 1e6, 3), size))
+
+    def _streams_lines(self) -> bool:
+        content_type = b""
+        for name, value in self.response_headers:
+            lower = name.lower()
+            if lower == b"content-encoding":
+                return False  # lines can't be told apart in what is compressed
+            if lower == b"content-type":
+                content_type = value.lower()
+        return content_type.decode("latin-1").startswith(LINE_STREAMS)
+
+    def seen_final_event(self) -> bool:
+        """Tell whether a stream's closing event was sent already."""
+        body = self.response_body
+        kept = body.body() if type(body) is BodyBuffer else None
+        return kept is not None and any(event in kept[-4096:] for event in FINAL_EVENTS)
+
+    def finish(self, *, error: BaseException | None = None, message: str | None = None) -> None:
+        """Make the record and hand it over: once, before the response is complete.
+
+        Args:
+            error: what the app raised.
+            message: what went wrong where nothing was raised.
+        """
+        self.finished = True
+        self.duration_ns = time.perf_counter_ns()
+        try:
+            self._record(FINISHED, error, message)
+        finally:
+            if self.slot >= 0 and self.journal is not None:
+                self.journal.end(self.slot)
+                self.slot = -1
+
+    def amend(self, *, error: BaseException | None = None) -> None:
+        """Make the record again, since something happened after it was handed over."""
+        self._record(AMENDED, error, None)
+
+    def release(self) -> None:
+        """Give back the memory that the bodies took from the budget of all requests."""
+        if self.request_body is not None:
+            self.request_body.release()
+        if type(self.response_body) is BodyBuffer:
+            self.response_body.release()
+
+    def _record(self, revision: int, error: BaseException | None, message: str | None) -> None:
+        said = self.said
+        outcome = None
+        if said is not None:
+            said.changed = False
+            if said.keep == "nothing":
+                return
+            outcome = said.outcome
+        if outcome is None:
+            if error is not None or message is not None:
+                outcome = "failed"
+            elif self.disconnected and not self.seen_final_event():
+                outcome = "disconnected"
+            else:
+                outcome = "completed"
+        recorder = self.recorder
+        if (
+            recorder.sample_rate < 1.0
+            and not self.recorded
+            and outcome == "completed"
+            and (self.status_code or 0) < 400
+            and random.random() >= recorder.sample_rate
+        ):
+            return
+        exchange = self._exchange(revision, outcome)
+        if error is not None:
+            exchange.error_type = _type_name(error)
+            exchange.error_message = str(error)
+            exchange.error_traceback = format_traceback(error)
+        elif message is not None:
+            exchange.error_message = message
+        if said is not None:
+            for name, value in said.fields.items():
+                setattr(exchange, name, value)
+            exchange.tags = dict(said.tags)
+            if said.keep == "summary":
+                recorder.strip(exchange)
+        recorder.record(exchange, amended=self.recorded)
+        self.recorded = True
+
+    def _exchange(self, revision: int, outcome: str) -> Exchange:
+        header = self.request_header
+        user_agent = header.get(b"user-agent")
+        began_ns = self.began_ns
+        exchange = Exchange(
+            id=self.id,
+            revision=revision,
+            request_timestamp=self.request_timestamp,
+            outcome=outcome,
+            duration_ms=round(((self.duration_ns or began_ns) - began_ns) / 1e6, 3),
+            ttfb_ms=None if self.ttfb_ns is None else round((self.ttfb_ns - began_ns) / 1e6, 3),
+            method=self.method,
+            scheme=self.scheme,
+            host=self.host,
+            path=self.path,
+            route=self.route(),
+            query=self.query or None,
+            http_version=self.http_version,
+            status_code=self.status_code,
+            client_ip=self.client_ip,
+            user_agent=None if user_agent is None else user_agent.decode("latin-1"),
+            request_id=self.request_id,
+            request_headers=self.request_headers,
+            response_headers=self.response_headers,
+            response_body_bytes=self.response_bytes,
+            response_chunks=self.response_chunks,
+            server=self.recorder.server,
+            process_id=self.recorder.process_id,
+        )
+        traceparent = header.get(b"traceparent")
+        if traceparent is not None:
+            exchange.trace_id, exchange.span_id = parse_traceparent(traceparent)
+        if exchange.request_id is None:
+            exchange.request_id = exchange.trace_id or self.id
+        self._add_request_body(exchange)
+        self._add_response_body(exchange)
+        if self.response_chunks > 1:
+            exchange.response_timeline = self.timeline
+        self.add_owner(exchange)
+        if self.identity is not None:
+            exchange.user_id = self.identity.user_id or exchange.user_id
+            exchange.api_key_id = self.identity.api_key_id or exchange.api_key_id
+        return exchange
+
+    def _add_request_body(self, exchange: Exchange) -> None:
+        body = self.request_body
+        if body is not None:
+            exchange.request_body = body.body() or None
+            exchange.request_body_bytes = body.total_bytes
+            exchange.request_body_truncated = body.truncated
+        else:
+            exchange.request_body_bytes = 0
+        if not self.request_complete:
+            # The app didn't read it to the end: the client's own word is the better size.
+            declared = self.request_header.get(b"content-length", b"")
+            if declared.isdigit() and int(declared) > exchange.request_body_bytes:
+                exchange.request_body_bytes = int(declared)
+                exchange.request_body_truncated = True
+
+    def _add_response_body(self, exchange: Exchange) -> None:
+        body = self.response_body
+        if type(body) is BodyBuffer:
+            exchange.response_body = body.body() or None
+            exchange.response_body_truncated = body.truncated
+        elif body:
+            limit = self.recorder.max_body_bytes
+            exchange.response_body = body[:limit] or None
+            exchange.response_body_truncated = len(body) > limit
+
+    def route(self) -> str | None:
+        """Give the route's template, where the framework tells it."""
+        return None
+
+    def add_owner(self, exchange: Exchange) -> None:
+        """Fill in user_id and api_key_id from where the framework keeps them."""
+
+
+def parse_traceparent(value: bytes) -> tuple[str | None, str | None]:
+    """Read trace id and span id from a `traceparent` header (W3C Trace Context, level 1)."""
+    parts = value.decode("latin-1").strip().split("-")
+    if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2]:
+        return None, None
+    version, trace_id, span_id = parts[:3]
+    hexadecimal = set("0123456789abcdef")
+    if not hexadecimal.issuperset(version + trace_id + span_id) or version == "ff":
+        return None, None
+    if trace_id == "0" * 32 or span_id == "0" * 16:
+        return None, None
+    return trace_id, span_id
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def format_traceback(error: BaseException) -> str:
+    """Format an exception with its causes and groups, bounded; its end is what matters most."""
+    text = "".join(traceback.format_exception(error, limit=-60))
+    if len(text) <= TRACEBACK_CHARACTERS:
+        return text
+    half = TRACEBACK_CHARACTERS // 2
+    return f"{text[:half]}\n[…]\n{text[-half:]}"

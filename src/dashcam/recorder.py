@@ -1,0 +1,375 @@
+"""The recorder: takes exchanges, and sees to it that each one arrives.
+
+It wires the parts together: redaction, the journal, and the writer that brings the journal's
+records to the store. Recording never raises and never waits for I/O; starting and closing do
+both.
+"""
+
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from fnmatch import translate
+from typing import Any
+
+import msgspec
+import uuid_utils
+
+from dashcam.capture.body import Budget
+from dashcam.errors import DashcamError
+from dashcam.exchange import Exchange
+from dashcam.interrupted import gap_line
+from dashcam.journal import Gap, Journal, MemoryJournal, Source
+from dashcam.redaction import Redactor, sanitize
+from dashcam.settings import NAMES, Settings, without_credentials
+from dashcam.statistics import Statistics
+from dashcam.store import fingerprint
+from dashcam.store.retention import Retention
+from dashcam.usage import read_usage
+from dashcam.writer import Writer, make_writer
+
+logger = logging.getLogger("dashcam")
+
+START_AGAIN_S = 5.0
+"""After a failed start, the first request that comes so much later tries again."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Recorder:
+    """Takes records of one process and brings them to the store.
+
+    It starts by itself on the first request; `start` before that turns an unusable journal
+    directory into an error at start-up. It may be started again after `close`.
+
+    Args:
+        settings: what, where and how; default: the environment's settings.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings = Settings() if settings is None else settings
+        self.max_body_bytes = settings.max_body_bytes
+        self.sample_rate = settings.sample_rate
+        self.identify = settings.identify
+        self.budget = Budget(settings.capture_bytes)
+        self.server = socket.gethostname()
+        self.process_id = os.getpid()
+        self.wants = _path_filter(settings.include_paths, settings.exclude_paths)
+        self.journal: Journal | MemoryJournal | None = None
+        self.lifespans = 0
+        """Lifespans of apps that use this recorder now; the last one to end closes it."""
+        self._redactor = Redactor(settings)
+        self._is_llm_path = _path_filter(settings.llm_paths, ()) or (lambda path: False)
+        self._before_record = settings.before_record
+        self._writer: Writer | None = None
+        self._lock = threading.RLock()
+        self._tried_at = float("-inf")
+        self._capture_errors = 0
+        self._dropped_before_start = 0
+        self._last_error: str | None = None
+        self._warned: set[str] = set()
+        self._closer: weakref.finalize[..., Any] | None = None
+        _recorders.add(self)
+
+    @classmethod
+    def shared(cls, settings: Settings) -> "Recorder":
+        """Give this process's recorder for these settings; the same for equal settings."""
+        key = tuple(getattr(settings, name) for name in NAMES)
+        recorder = _shared.get(key)
+        if recorder is None:
+            recorder = _shared[key] = cls(settings)
+        return recorder
+
+    def start(self) -> None:
+        """Open the journal and start the writer; does nothing when started already.
+
+        Raises:
+            JournalError: the journal directory can't be used.
+        """
+        with self._lock:
+            if self.journal is not None:
+                return
+            journal, writer = self._open()
+            self._writer = writer
+            self.journal = journal
+            self._closer = weakref.finalize(
+                self, _close, journal, writer, self.settings.shutdown_timeout_s, os.getpid()
+            )
+            _say_at_start(self.settings)
+
+    def _open(self) -> tuple[Journal | MemoryJournal, Writer]:
+        settings = self.settings
+        # The journal outlives this recorder in the finalizer: it must not hold the recorder.
+        server, process_id = self.server, self.process_id
+        waker = _Waker()
+
+        def encode_gap(gap: Gap) -> bytes:
+            return gap_line(gap, server=server, process_id=process_id)
+
+        journal: Journal | MemoryJournal
+        if settings.in_memory:
+            journal = MemoryJournal(
+                journal_bytes=settings.journal_bytes,
+                encode_gap=encode_gap,
+                wake_after=settings.batch_size,
+                wake=waker,
+            )
+        else:
+            journal = Journal(
+                settings.journal_path(),
+                fingerprint=fingerprint(settings.store),
+                server=server,
+                journal_bytes=settings.journal_bytes,
+                segment_bytes=settings.segment_bytes,
+                sync_interval_s=settings.sync_interval_s if settings.sync == "interval" else None,
+                encode_gap=encode_gap,
+                wake_after=settings.batch_size,
+                wake=waker,
+            )
+        try:
+            writer = make_writer(settings, journal)
+            writer.start()
+        except BaseException:
+            journal.close()
+            raise
+        waker.writer = writer
+        return journal, writer
+
+    def start_on_request(self) -> None:
+        """Start because a request came; a failure is logged once and tried again later."""
+        now = time.monotonic()
+        if now - self._tried_at < START_AGAIN_S:
+            self._dropped_before_start += 1
+            return
+        self._tried_at = now
+        try:
+            self.start()
+        except (DashcamError, OSError) as error:
+            self._dropped_before_start += 1
+            self._trouble("start", f"nothing is recorded: {error}")
+        else:
+            self._warned.discard("start")
+
+    def record(self, exchange: Exchange, *, amended: bool = False) -> bool:
+        """Redact, encode and append one exchange; never raises, never waits for I/O.
+
+        Args:
+            exchange: what was seen. It is changed in place: see `Redactor.redact`.
+            amended: whether a record with this id was accepted before.
+
+        Returns:
+            Whether the record is in the journal (False: dropped and counted, or refused by
+            `before_record`).
+        """
+        journal = self.journal
+        if journal is None:
+            self.start_on_request()
+            journal = self.journal
+            if journal is None:
+                return False
+        try:
+            self._redactor.redact(exchange)
+            if exchange.path is not None and self._is_llm_path(exchange.path):
+                read_usage(exchange)
+            if self._before_record is not None:
+                kept = self._ask_before_record(exchange)
+                if kept is None:
+                    return False
+                exchange = kept
+            line = self._line(exchange, journal.max_line_bytes)
+        except Exception as error:  # the border: no failure of ours may reach a request
+            self.capture_failed(error)
+            return False
+        return journal.append(line, amended=amended)
+
+    def _ask_before_record(self, exchange: Exchange) -> Exchange | None:
+        assert self._before_record is not None
+        exchange_id, revision = exchange.id, exchange.revision
+        try:
+            kept: Exchange | None = self._before_record(exchange)
+            if kept is None:
+                return None
+            if not isinstance(kept, Exchange):
+                raise TypeError(
+                    f"before_record must return an Exchange or None, got {type(kept).__name__}"
+                )
+        except Exception as error:  # the user's code; it may have been meant to remove secrets
+            self.capture_failed(error)
+            kept = exchange
+            self.strip(kept)
+        kept.id, kept.revision = exchange_id, revision
+        self._redactor.redact(kept)
+        return kept
+
+    def _line(self, exchange: Exchange, max_line_bytes: int) -> bytes:
+        """Encode a record to one line that every engine accepts and that fits a segment."""
+        try:
+            line = _encode(exchange)
+            clean = b"\\u0000" not in line
+        except (UnicodeEncodeError, TypeError, ValueError, OverflowError):
+            clean = False
+        if not clean:
+            sanitize(exchange)
+            line = _encode(exchange)
+        if len(line) >= max_line_bytes:
+            exchange.request_body_truncated |= exchange.request_body is not None
+            exchange.response_body_truncated |= exchange.response_body is not None
+            exchange.request_body = exchange.response_body = None
+            exchange.request_body_encoding = exchange.response_body_encoding = None
+            line = _encode(exchange)
+            if len(line) >= max_line_bytes:
+                self.strip(exchange)
+                exchange.tags = {}
+                exchange.redacted = ["request_header:*", "response_header:*"]
+                for name in ("path", "error_message", "error_traceback", "user_agent"):
+                    text = getattr(exchange, name)
+                    setattr(exchange, name, text and text[:1000])
+                line = _encode(exchange)
+        return line + b"\n"
+
+    @staticmethod
+    def strip(exchange: Exchange) -> None:
+        """Leave only what identifies and measures an exchange: no headers, bodies or query."""
+        exchange.request_headers = []
+        exchange.response_headers = []
+        exchange.request_body = exchange.response_body = None
+        exchange.request_body_encoding = exchange.response_body_encoding = None
+        exchange.query = None
+
+    def capture_failed(self, error: BaseException) -> None:
+        """Count a failure of dashcam's own (or a callable's) code; warn once per kind."""
+        self._capture_errors += 1
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = ""
+        if place is not None:
+            where = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}"
+        # The message of the exception may hold recorded content: only its type is told.
+        kind = f"{type(error).__name__}{where}"
+        self._trouble(kind, f"capture failed: {kind}; the request was not affected")
+
+    def _trouble(self, kind: str, message: str) -> None:
+        self._last_error = message
+        if kind not in self._warned:
+            self._warned.add(kind)
+            logger.warning("%s", message)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until everything accepted so far is stored or in `failed_logs.jsonl`.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Returns:
+            Whether everything was delivered in time.
+        """
+        writer = self._writer
+        return True if writer is None else writer.flush(timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Drain and stop; what is left after the timeout stays in the journal.
+
+        Args:
+            timeout: seconds that draining may take; default: `shutdown_timeout_s`.
+
+        Returns:
+            Whether everything was delivered in time.
+        """
+        with self._lock:
+            journal, writer, closer = self.journal, self._writer, self._closer
+            self.journal = self._writer = self._closer = None
+            if closer is not None:
+                closer.detach()
+            if journal is None or writer is None:
+                return True
+            timeout_s = self.settings.shutdown_timeout_s if timeout is None else timeout
+            return _close(journal, writer, timeout_s, os.getpid())
+
+    def statistics(self) -> Statistics:
+        """Take a snapshot of this recorder's numbers; reads small files, so not per request."""
+        raise NotImplementedError
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's journal and writer: this process opens its own when needed."""
+        journal, self.journal, self._writer = self.journal, None, None
+        self._lock = threading.RLock()
+        self.process_id = os.getpid()
+        self._tried_at = float("-inf")
+        self.lifespans = 0
+        if self._closer is not None:
+            self._closer.detach()
+            self._closer = None
+        if journal is not None:
+            journal.abandon_in_child()
+
+
+class _Waker:
+    """Lets the journal wake a writer that is made after it."""
+
+    writer: Writer | None = None
+
+    def __call__(self) -> None:
+        if self.writer is not None:
+            self.writer.wake()
+
+
+_recorders: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
+_shared: "weakref.WeakValueDictionary[tuple[Any, ...], Recorder]" = weakref.WeakValueDictionary()
+_said: set[str] = set()
+
+
+def _after_fork_in_child() -> None:
+    uuid_utils.reseed_rng()
+    for recorder in list(_recorders):
+        recorder.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _close(
+    journal: Journal | MemoryJournal, writer: Writer, timeout_s: float, process_id: int
+) -> bool:
+    if os.getpid() != process_id:
+        return True  # a finalizer that a fork has copied
+    try:
+        return writer.stop(timeout_s)
+    finally:
+        journal.close()
+
+
+def _path_filter(
+    include: Sequence[str], exclude: Sequence[str]
+) -> Callable[[str], bool] | None:
+    """Make a test of a path from globs; None when every path passes."""
+    if not include and not exclude:
+        return None
+    wanted = re.compile("|".join(translate(glob) for glob in include)).match if include else None
+    unwanted = re.compile("|".join(translate(glob) for glob in exclude)).match if exclude else None
+
+    def wants(path: str) -> bool:
+        if wanted is not None and wanted(path) is None:
+            return False
+        return unwanted is None or unwanted(path) is None
+
+    return wants
+
+
+def _say_at_start(settings: Settings) -> None:
+    """Say where records go and when they are deleted: once, to the log or else to stderr."""
+    sentence = f"records go to {without_credentials(settings.store)}; {Retention(settings)}"
+    if settings.in_memory:
+        sentence += "; the journal is in memory: what is not stored yet dies with the process"
+    if sentence in _said:
+        return
+    _said.add(sentence)
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s", sentence)
+    else:
+        print(f"dashcam: {sentence}", file=sys.stderr, flush=True)
