@@ -1,0 +1,71 @@
+"""uvicorn + Starlette, 1 KB echo: throughput and CPU per request, bare / thread / process."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.servers import cpu_s, serving
+
+VARIANTS = ("bare", "thread", "process")
+ROUNDS = 3
+SECONDS = 3.0
+CONNECTIONS = 16
+
+
+def measure(variant: str) -> tuple[float, float]:
+    """Give answers per second and the app process's CPU microseconds per answer."""
+    with tempfile.TemporaryDirectory() as directory, serving(variant, Path(directory)) as (port, pid):
+        run_load(port, 0.5)  # warm up
+        before, began = cpu_s(pid), time.monotonic()
+        answers = run_load(port, SECONDS)
+        elapsed_s = time.monotonic() - began
+        settle(pid)
+        return answers / min(elapsed_s, SECONDS), (cpu_s(pid) - before) / answers * 1e6
+
+
+def run_load(port: int, seconds: float) -> int:
+    command = [sys.executable, "-m", "benchmarks.load", str(port), str(seconds), str(CONNECTIONS)]
+    return int(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+
+
+def settle(pid: int) -> None:
+    """Wait until the process is idle: what it drains after the load is part of the price."""
+    used = -1.0
+    while cpu_s(pid) - used > 0.015:
+        used = cpu_s(pid)
+        time.sleep(0.5)
+
+
+def run() -> dict[str, tuple[float, float]]:
+    """Measure all variants in turn, some rounds; give the medians."""
+    results: dict[str, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
+    for _ in range(ROUNDS):
+        for variant in VARIANTS:
+            results[variant].append(measure(variant))
+    return {
+        variant: (
+            statistics.median(rate for rate, _ in each),
+            statistics.median(cost for _, cost in each),
+        )
+        for variant, each in results.items()
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    medians = run()
+    bare_rate, bare_cost = medians["bare"]
+    print(f"uvicorn + Starlette, 1 KB echo, {CONNECTIONS} connections, median of {ROUNDS} rounds")
+    print(f"{'':10}{'req/s':>9}{'/ bare':>8}{'CPU µs/req':>12}{'added / bare':>14}")
+    for variant, (rate, cost) in medians.items():
+        print(
+            f"{variant:10}{rate:9.0f}{rate / bare_rate:8.2f}{cost:12.1f}"
+            f"{(cost - bare_cost) / bare_cost:14.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

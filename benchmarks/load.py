@@ -1,0 +1,61 @@
+"""A client that is quicker than the server it measures: raw sockets, kept alive, one process.
+
+`python -m benchmarks.load PORT SECONDS CONNECTIONS` prints how many answers came.
+"""
+
+import json
+import selectors
+import socket
+import sys
+import time
+
+BODY = json.dumps({"model": "example", "messages": [{"role": "user", "content": "x" * 900}], "n": 1})
+HEADERS = (
+    "host: 127.0.0.1\r\nuser-agent: bench/1\r\naccept: */*\r\naccept-encoding: gzip\r\n"
+    "authorization: Bearer example-token-1234567890\r\ncontent-type: application/json\r\n"
+    f"x-request-id: 7e57\r\nconnection: keep-alive\r\ncontent-length: {len(BODY)}\r\n"
+)
+REQUEST = f"POST /echo HTTP/1.1\r\n{HEADERS}\r\n{BODY}".encode()
+
+
+def load(port: int, *, seconds: float, connections: int) -> int:
+    """Send requests for some seconds; give the number of whole answers."""
+    selector = selectors.DefaultSelector()
+    answer_bytes = 0
+    got: dict[socket.socket, int] = {}
+    for _ in range(connections):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(REQUEST)
+        got[connection] = 0
+        if not answer_bytes:
+            first = b""
+            while b"\r\n\r\n" not in first:
+                first += connection.recv(65536)
+            head, _, rest = first.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            size = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+            answer_bytes = len(head) + 4 + size
+            while len(first) < answer_bytes:
+                first += connection.recv(65536)
+            connection.sendall(REQUEST)
+        selector.register(connection, selectors.EVENT_READ)
+    answers = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for key, _ in selector.select(1.0):
+            connection = key.fileobj
+            assert isinstance(connection, socket.socket)
+            got[connection] += len(connection.recv(65536))
+            if got[connection] >= answer_bytes:
+                got[connection] -= answer_bytes
+                answers += 1
+                connection.sendall(REQUEST)
+    for connection in got:
+        connection.close()
+    return answers
+
+
+if __name__ == "__main__":
+    port, seconds, connections = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    print(load(port, seconds=seconds, connections=connections))

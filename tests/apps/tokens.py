@@ -1,0 +1,79 @@
+"""A small app for crash tests, served by one process or several forked ones.
+
+`GET /now/TOKEN` answers at once; `GET /held/TOKEN` sends a first chunk and then never ends.
+`POST /echo/TOKEN` gives the body back. Run: `python -m tests.apps.tokens PORT_FILE WORKERS`;
+settings come from DASHCAM_* variables. The port is written to PORT_FILE when all are bound.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from dashcam import DashcamMiddleware
+
+HEADERS = [(b"content-type", b"text/plain")]
+
+
+async def tokens(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    _, kind, token = scope["path"].split("/")
+    text = token.encode()
+    if kind == "echo":
+        text = b""
+        while True:
+            message = await receive()
+            text += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    if kind == "held":
+        await send({"type": "http.response.body", "body": text, "more_body": True})
+        await asyncio.sleep(3600)
+    if kind == "exit":
+        os._exit(3)
+    if kind == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    await send({"type": "http.response.body", "body": text})
+
+
+app = DashcamMiddleware(tokens)
+
+
+def serve(listener: socket.socket, *, workers: int) -> None:
+    config = uvicorn.Config(
+        "tests.apps.tokens:app", log_level="warning", access_log=False, lifespan="on", loop="asyncio"
+    )
+    children = []
+    for _ in range(workers - 1):
+        child = os.fork()
+        if child == 0:
+            children = []
+            break
+        children.append(child)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def main() -> None:
+    port_file, workers = Path(sys.argv[1]), int(sys.argv[2])
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(512)
+    listener.set_inheritable(True)
+    partial = port_file.with_suffix(".partial")
+    partial.write_text(str(listener.getsockname()[1]))
+    partial.rename(port_file)
+    serve(listener, workers=workers)
+
+
+if __name__ == "__main__":
+    main()
