@@ -21,7 +21,6 @@ import msgspec
 import uuid_utils
 
 from dashcam.capture.body import Budget
-from dashcam.errors import DashcamError
 from dashcam.exchange import Exchange
 from dashcam.interrupted import gap_line
 from dashcam.journal import Gap, Journal, MemoryJournal, Source
@@ -70,7 +69,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._tried_at = float("-inf")
         self._capture_errors = 0
-        self._dropped_before_start = 0
+        self._never_accepted = 0
         self._last_error: str | None = None
         self._warned: set[str] = set()
         self._closer: weakref.finalize[..., Any] | None = None
@@ -142,18 +141,17 @@ class Recorder:
 
     def start_on_request(self) -> None:
         """Start because a request came; a failure is logged once and tried again later."""
-        now = time.monotonic()
-        if now - self._tried_at < START_AGAIN_S:
-            self._dropped_before_start += 1
-            return
-        self._tried_at = now
-        try:
-            self.start()
-        except (DashcamError, OSError) as error:
-            self._dropped_before_start += 1
-            self._trouble("start", f"nothing is recorded: {error}")
-        else:
-            self._warned.discard("start")
+        with self._lock:
+            now = time.monotonic()
+            if self.journal is not None or now - self._tried_at < START_AGAIN_S:
+                return
+            self._tried_at = now
+            try:
+                self.start()
+            except Exception as error:  # the border: no failure of ours may reach a request
+                self._trouble("start", f"nothing is recorded: {error}")
+            else:
+                self._warned.discard("start")
 
     def record(self, exchange: Exchange, *, amended: bool = False) -> bool:
         """Redact, encode and append one exchange; never raises, never waits for I/O.
@@ -171,6 +169,7 @@ class Recorder:
             self.start_on_request()
             journal = self.journal
             if journal is None:
+                self._never_accepted += 1
                 return False
         try:
             self._redactor.redact(exchange)

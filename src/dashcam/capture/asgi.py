@@ -66,7 +66,7 @@ class DashcamMiddleware:
         if kind == "http":
             recorder = self.recorder
             if recorder.journal is None:
-                recorder.start_on_request()
+                await _off_loop(recorder.start_on_request)
             if recorder.wants is None or recorder.wants(scope.get("path", "")):
                 capture = _begin(recorder, scope, receive, send)
                 if capture is not None:
@@ -94,7 +94,7 @@ async def _lifespan(
 ) -> None:
     """Start before the app does, and drain after the app has shut down."""
     try:
-        recorder.start()
+        await _off_loop(recorder.start)
     except JournalError as error:
         await receive()
         await send({"type": "lifespan.startup.failed", "message": f"dashcam: {error}"})
@@ -108,7 +108,7 @@ async def _lifespan(
             running = False
             recorder.lifespans -= 1
             if recorder.lifespans == 0:
-                await _close(recorder)
+                await _off_loop(recorder.close)
         await send(message)
 
     try:
@@ -118,13 +118,13 @@ async def _lifespan(
             recorder.lifespans -= 1
 
 
-async def _close(recorder: "Recorder") -> None:
+async def _off_loop(does_io: Callable[[], Any]) -> None:
     try:
         loop = asyncio.get_running_loop()
-    except RuntimeError:  # another event loop, such as Trio's: nothing else runs at this point
-        recorder.close()
+    except RuntimeError:  # another event loop, such as Trio's: it waits, once per process
+        does_io()
     else:
-        await loop.run_in_executor(None, recorder.close)
+        await loop.run_in_executor(None, does_io)
 
 
 class Capture(Observation):
