@@ -1,0 +1,315 @@
+"""The owner's side of a journal: append a record, and note which requests are in flight.
+
+`append` makes no I/O system call and waits for no lock that is held during I/O: the keeper
+thread prepares segments ahead and does whatever else touches the disk. When there is no room,
+the record is dropped and counted; nothing already accepted is ever overwritten.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from zlib import crc32
+
+from dashcam import failpoint
+from dashcam.bell import Bell
+from dashcam.errors import JournalError
+from dashcam.journal.directory import (
+    check_filesystem,
+    make_directory,
+    publish_directory,
+    remove_directory,
+)
+from dashcam.journal.frame import (
+    AMENDED,
+    FRAME_AFTER_PUBLISHED,
+    FRAME_HEADER_BYTES,
+    FRAME_SEED,
+    GAP,
+    RECORD,
+    SEGMENT_HEADER_BYTES,
+    VOID,
+    frame_bytes,
+    published,
+)
+from dashcam.journal.keeper import Keeper
+from dashcam.journal.open_table import Gap, OpenTable
+from dashcam.journal.reader import Source
+from dashcam.journal.segment import Segment
+
+WAKE_BYTES_SHIFT = 22  # the writer is woken whenever another 4 MiB have been appended
+
+
+class Journal:
+    """One process's journal: a directory, locked while the process lives.
+
+    Args:
+        root: `journal_dir`.
+        fingerprint: of the store that the records are meant for, as hex.
+        server: name of this host.
+        journal_bytes: limit of all segments together.
+        segment_bytes: size of one segment.
+        sync_interval_s: seconds between two fdatasync; None for never.
+        encode_gap: makes the line that tells of dropped records.
+        wake_after: ring the writer after so many records.
+        wake: rings the writer; must be as cheap and as safe as `Bell.ring`.
+
+    Raises:
+        JournalError: the directory can't be used; the message says why and what to do.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        fingerprint: str,
+        server: str,
+        journal_bytes: int,
+        segment_bytes: int,
+        sync_interval_s: float | None,
+        encode_gap: Callable[[Gap], bytes],
+        wake_after: int = 500,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        check_filesystem(root)
+        partial, owner, lock = make_directory(root, server=server, fingerprint=fingerprint)
+        self.journal_id = int(owner.journal_id, 16)
+        self.segment_bytes = segment_bytes
+        self.journal_bytes = journal_bytes
+        self.max_line_bytes = segment_bytes - SEGMENT_HEADER_BYTES - FRAME_HEADER_BYTES - 8
+        self.accepted = 0
+        self.amended = 0
+        self.dropped = 0
+        self.last_error: str | None = None
+        self._fingerprint = bytes.fromhex(fingerprint)[:16].ljust(16, b"\0")
+        self._lock = threading.RLock()
+        self._busy = False
+        self._closed = False
+        self._sequence = 0
+        self._encode_gap = encode_gap
+        self._wake = wake
+        self._wake_after = wake_after
+        self._wake_at = wake_after
+        self._next_segment_id = 1
+        self.prepared: deque[Segment] = deque()
+        self.sealed: deque[Segment] = deque()
+        self.bell = Bell()
+        try:
+            self._table = OpenTable(partial)
+            self.segment = self.new_segment(partial)
+            self.segment.activate(1)
+            self.path = publish_directory(partial, owner, lock)
+            self.segment.path = self.path / self.segment.path.name
+        except OSError as error:
+            lock.close()
+            remove_directory(partial)
+            raise JournalError(
+                f"the journal directory {root} can't be used: {error.strerror or error}; free "
+                f"some space there ({2 * segment_bytes >> 20} MiB are needed to begin), lower "
+                "segment_bytes, or set journal_dir to another directory"
+            ) from error
+        self._owner_lock = lock
+        self._keeper = Keeper(self, sync_interval_s=sync_interval_s)
+        self._keeper.tick()  # the second segment is there before the first record
+        self._keeper.start()
+
+    def new_segment(self, directory: Path | None = None) -> Segment:
+        """Make the next segment (called by the keeper, off the request path).
+
+        Raises:
+            OSError: it can't be made.
+        """
+        segment = Segment(
+            directory or self.path,
+            segment_id=self._next_segment_id,
+            size=self.segment_bytes,
+            journal_id=self.journal_id,
+            fingerprint=self._fingerprint,
+        )
+        self._next_segment_id += 1
+        return segment
+
+    def append(self, line: bytes, *, amended: bool = False) -> bool:
+        """Append one line; it survives this process from the moment the call returns.
+
+        Safe from several threads, signal handlers and finalizers (one that interrupts an append
+        of its own thread is dropped).
+
+        Args:
+            line: the record.
+            amended: whether it is a later line of a record that was accepted before.
+
+        Returns:
+            False: there was no room, or the journal is closed; counted in `dropped`.
+        """
+        return self._append(line, AMENDED if amended else RECORD)
+
+    def _append(self, line: bytes, kind: int) -> bool:
+        length = len(line)
+        payload_crc = crc32(line)  # of a long line without the GIL, so outside the lock
+        with self._lock:
+            if self._busy or self._closed:
+                self._drop()
+                return False
+            self._busy = True
+            try:
+                segment = self.segment
+                at = segment.offset
+                end = at + frame_bytes(length)
+                if end > segment.capacity:
+                    if not self._roll(length):
+                        self._drop()
+                        return False
+                    segment = self.segment
+                    at = segment.offset
+                    end = at + frame_bytes(length)
+                sequence = self._sequence + 1
+                accepted = self.accepted + (kind == RECORD)
+                if failpoint.ACTIVE:
+                    failpoint.failpoint("reserve")
+                # Reserved from here on: whatever happens, this place is not used again.
+                segment.offset = end
+                self._sequence = sequence
+                try:
+                    crc = crc32(
+                        FRAME_SEED.pack(
+                            self.journal_id, segment.segment_id, length, kind, sequence, accepted
+                        ),
+                        payload_crc,
+                    )
+                    body = at + FRAME_HEADER_BYTES
+                    if failpoint.ACTIVE:
+                        self._copy_slowly(segment, body, line)
+                    segment.map[body : body + length] = line
+                    segment.map[at + 8 : body] = FRAME_AFTER_PUBLISHED.pack(
+                        crc, kind, sequence, accepted
+                    )
+                    if failpoint.ACTIVE:
+                        failpoint.failpoint("publish")
+                    segment.words[at >> 3] = published(length)
+                except BaseException:
+                    self._publish_void(segment, at, length, sequence)
+                    self._drop()
+                    raise
+                self.accepted = accepted
+                if kind == AMENDED:
+                    self.amended += 1
+            finally:
+                self._busy = False
+        if accepted >= self._wake_at or at >> WAKE_BYTES_SHIFT != end >> WAKE_BYTES_SHIFT:
+            self._wake_at = accepted + self._wake_after
+            self._wake()
+        return True
+
+    def _copy_slowly(self, segment: Segment, body: int, line: bytes) -> None:
+        half = len(line) // 2
+        segment.map[body : body + half] = line[:half]
+        failpoint.failpoint("mid_copy")
+
+    def _publish_void(self, segment: Segment, at: int, length: int, sequence: int) -> None:
+        """Make a place that could not be filled a frame that says nothing."""
+        accepted = self.accepted
+        seed = FRAME_SEED.pack(
+            self.journal_id, segment.segment_id, length, VOID, sequence, accepted
+        )
+        segment.map[at + 8 : at + FRAME_HEADER_BYTES] = FRAME_AFTER_PUBLISHED.pack(
+            crc32(seed, 0), VOID, sequence, accepted
+        )
+        segment.words[at >> 3] = published(length)
+
+    def _roll(self, length: int) -> bool:
+        """Go on to the prepared segment; False when none is ready or the line never fits."""
+        if length > self.max_line_bytes:
+            return False
+        if not self.prepared:
+            self.bell.ring()
+            return False
+        if failpoint.ACTIVE:
+            failpoint.failpoint("roll")
+        following = self.prepared.popleft()
+        following.activate(self._sequence + 1)
+        self.sealed.append(self.segment)
+        self.segment = following
+        self.bell.ring()
+        return True
+
+    def finish_segment(self) -> None:
+        """Let the present segment take no more: the next record begins another one."""
+        with self._lock:
+            self.segment.capacity = self.segment.offset
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        if not self._closed:
+            self._table.count_drop(time.time_ns())
+
+    def drop(self) -> None:
+        """Count a record that could not even be encoded."""
+        with self._lock:
+            self._drop()
+
+    def journal_gap(self) -> None:
+        """Append the record of a gap once there is room again (called by the keeper)."""
+        if not self.dropped:
+            return
+        with self._lock:
+            gap = self._table.gap()
+            if gap is None or self._closed or not self.prepared:
+                return
+            if self._append(self._encode_gap(gap), GAP):
+                self._table.forget_gap(gap)
+
+    def begin(self, entry: bytes) -> int:
+        """Note a request in flight: what shall be known of it should this process die.
+
+        Args:
+            entry: opaque bytes, at most 504.
+
+        Returns:
+            The slot, for `end`; -1 when there is none (counted in `open_table_overflows`).
+        """
+        return -1 if self._closed else self._table.begin(entry)
+
+    def end(self, slot: int) -> None:
+        """Forget a request in flight: its record is appended."""
+        if not self._closed:
+            self._table.end(slot)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are noted as in flight."""
+        return 0 if self._closed else self._table.in_flight
+
+    @property
+    def open_table_overflows(self) -> int:
+        """Requests that found no free slot."""
+        return self._table.overflows
+
+    def source(self) -> Source:
+        """Give the reader's side of this directory."""
+        return Source(self.path)
+
+    def close(self) -> None:
+        """Take no more records, sync, unmap, and let go of the directory."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._keeper.stop()
+        for segment in (*self.sealed, self.segment, *self.prepared):
+            segment.close()
+        self._table.close()
+        self._owner_lock.close()
+
+    def abandon_in_child(self) -> None:
+        """After a fork, in the child: forget everything; the parent's files stay as they are."""
+        self._closed = True
+        # The maps are not there in the child. They are closed at once, before anything else is
+        # mapped in their place, which a later munmap would then take away.
+        for segment in (*self.sealed, self.segment, *self.prepared):
+            segment.close()
+        self._table.close()
+        self._owner_lock.close()
+
+

@@ -1,0 +1,137 @@
+"""The keeper: does for a journal whatever touches the disk, in a thread of its own.
+
+It prepares segments ahead, brings appended bytes to the disk, lets go of full segments, and
+journals the gap when there is room again. It is not the writer: a store that hangs must not
+keep the journal from growing.
+"""
+
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from dashcam.journal.segment import segment_ids
+
+if TYPE_CHECKING:
+    from dashcam.journal.appender import Journal
+
+logger = logging.getLogger("dashcam")
+
+IDLE_TICK_S = 1.0
+RETRY_S = 0.25
+MOST_PREPARED = 2
+
+
+class Keeper:
+    """Keeps one journal, until `stop`.
+
+    Args:
+        journal: whose files are kept.
+        sync_interval_s: seconds between two fdatasync; None for never.
+    """
+
+    def __init__(self, journal: "Journal", *, sync_interval_s: float | None) -> None:
+        self._journal = journal
+        self._sync_interval_s = sync_interval_s
+        self._synced_at = time.monotonic()
+        self._stopping = False
+        self._troubles: set[str] = set()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="dashcam-keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after a last sync."""
+        self._stopping = True
+        self._journal.bell.ring()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        self._sync()
+
+    def _run(self) -> None:
+        interval_s = min(self._sync_interval_s or IDLE_TICK_S, IDLE_TICK_S)
+        while not self._stopping:
+            self._journal.bell.wait(interval_s if self._journal.prepared else RETRY_S)
+            try:
+                self.tick()
+            except Exception as error:  # the border: the keeper must go on, whatever happens
+                self._trouble("keeper", f"the journal's keeper failed: {type(error).__name__}")
+
+    def tick(self) -> None:
+        """Do what is due now."""
+        self._prepare()
+        self._retire()
+        interval_s = self._sync_interval_s
+        if interval_s is not None and time.monotonic() - self._synced_at >= interval_s:
+            self._sync()
+        self._journal.journal_gap()
+
+    def _prepare(self) -> None:
+        journal = self._journal
+        most = journal.journal_bytes // journal.segment_bytes
+        wanted = MOST_PREPARED if most >= 8 else 1
+        while len(journal.prepared) < wanted and not self._stopping:
+            try:
+                if len(segment_ids(journal.path)) >= most:
+                    self._trouble("full", f"the journal is full ({journal.journal_bytes} bytes): "
+                                  "records are dropped and counted until the store takes some")
+                    return
+                journal.prepared.append(journal.new_segment())
+            except OSError as error:
+                self._trouble(
+                    "segment",
+                    f"no new journal segment in {journal.path}: {error.strerror or error}; "
+                    "records are dropped and counted when the present one is full",
+                )
+                return
+        self._over("full", "segment")
+
+    def _retire(self) -> None:
+        journal = self._journal
+        while journal.sealed:
+            segment = journal.sealed[0]
+            if self._sync_interval_s is not None and segment.synced_offset < segment.offset:
+                self._sync_segment(segment)
+            # A writer of the last frame may still be between two bytecodes: take its lock.
+            with journal._lock:
+                journal.sealed.popleft()
+                segment.close()
+
+    def _sync(self) -> None:
+        self._synced_at = time.monotonic()
+        segment = self._journal.segment
+        if self._sync_interval_s is not None and segment.synced_offset < segment.offset:
+            self._sync_segment(segment)
+
+    def _sync_segment(self, segment: "object") -> None:
+        journal = self._journal
+        try:
+            segment.sync()  # type: ignore[attr-defined]
+        except OSError as error:
+            # What the kernel could not write it has forgotten: trying again would succeed and
+            # mean nothing (https://wiki.postgresql.org/wiki/Fsync_Errors).
+            segment.synced_offset = segment.offset  # type: ignore[attr-defined]
+            if segment is journal.segment:
+                journal.finish_segment()
+            self._trouble(
+                "sync", f"a journal segment could not be synced: {error.strerror or error}; it "
+                "is finished, and another one begun",
+            )
+        else:
+            self._over("sync")
+
+    def _trouble(self, kind: str, message: str) -> None:
+        self._journal.last_error = message
+        if kind not in self._troubles:
+            self._troubles.add(kind)
+            logger.warning("%s", message)
+
+    def _over(self, *kinds: str) -> None:
+        for kind in kinds:
+            if kind in self._troubles:
+                self._troubles.discard(kind)
+                logger.warning("the trouble with the journal is over (%s), process %d", kind, os.getpid())

@@ -1,0 +1,104 @@
+"""A segment: one preallocated, mapped file that its owner appends to.
+
+Blocks are allocated before the file is mapped, so that a full disk is an error here, at
+creation, and never a SIGBUS at a write. A mapped file is never truncated.
+"""
+
+import mmap
+import os
+import time
+from pathlib import Path
+
+from dashcam.journal.frame import (
+    SEGMENT_HEADER_BYTES,
+    VERSION,
+    SegmentHeader,
+    encode_segment_header,
+)
+
+MADV_DONTFORK = 10
+SUFFIX = ".seg"
+_unmapped_later: list[object] = []
+
+
+def segment_name(segment_id: int) -> str:
+    """Give the file name of a segment."""
+    return f"{segment_id:08d}{SUFFIX}"
+
+
+def segment_ids(directory: Path) -> list[int]:
+    """List the ids of a directory's segments, ascending; other names are passed over."""
+    found = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            stem, dot, suffix = entry.name.partition(".")
+            if dot + suffix == SUFFIX and len(stem) == 8 and stem.isdecimal():
+                found.append(int(stem))
+    return sorted(found)
+
+
+class Segment:
+    """A mapped segment, made ready to be appended to.
+
+    Args:
+        directory: where the file goes.
+        segment_id: from 1.
+        size: bytes of the file.
+        journal_id: of the directory.
+        fingerprint: of the store that the records are meant for.
+
+    Raises:
+        OSError: the file can't be made: disk full, quota, too many files, read-only, …
+    """
+
+    def __init__(
+        self, directory: Path, *, segment_id: int, size: int, journal_id: int, fingerprint: bytes
+    ) -> None:
+        self.segment_id = segment_id
+        self.path = directory / segment_name(segment_id)
+        self.capacity = size
+        self.offset = SEGMENT_HEADER_BYTES
+        self.synced_offset = 0
+        self._header = SegmentHeader(
+            VERSION, segment_id, journal_id, 0, time.time_ns(), fingerprint
+        )
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        self.fd = os.open(self.path, flags, 0o600)
+        try:
+            os.fchmod(self.fd, 0o600)  # whatever the umask took away
+            os.posix_fallocate(self.fd, 0, size)
+            self.map = mmap.mmap(self.fd, size)
+            self.map.madvise(MADV_DONTFORK)
+        except BaseException:
+            os.close(self.fd)
+            os.unlink(self.path)
+            raise
+        self.words = memoryview(self.map).cast("Q")
+        self.map[:SEGMENT_HEADER_BYTES] = encode_segment_header(self._header)
+
+    def activate(self, first_sequence: int) -> None:
+        """Put the segment into use: the one before it is sealed by this."""
+        header = self._header._replace(first_sequence=first_sequence)
+        self.map[:SEGMENT_HEADER_BYTES] = encode_segment_header(header)
+
+    def sync(self) -> None:
+        """Bring everything appended so far to the disk.
+
+        Raises:
+            OSError: it may not be there, and never will for sure: begin another segment.
+        """
+        offset = self.offset
+        os.fdatasync(self.fd)  # also writes the pages that were changed through the map
+        self.synced_offset = offset
+
+    def close(self) -> None:
+        """Unmap and close; the file stays."""
+        if self.fd < 0:
+            return
+        fd, self.fd = self.fd, -1
+        try:
+            self.words.release()
+            self.map.close()
+        except BufferError:  # another thread is in the middle of a write: let it end
+            _unmapped_later.append(self.map)
+        os.close(fd)
