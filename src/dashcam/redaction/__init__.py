@@ -1,0 +1,263 @@
+"""What must not be kept: runs on every exchange before it reaches the journal.
+
+A failure here must never let anything through: a part whose redaction fails keeps nothing.
+"""
+
+import re
+from base64 import b64encode
+from typing import Any
+
+from dashcam.exchange import Exchange
+from dashcam.redaction.bodies import Kind, Unparsable, decode_text, decompress, redact_pairs
+from dashcam.redaction.rules import REDACTED, Rules
+from dashcam.redaction.sanitize import sanitize
+from dashcam.redaction.scrub import scrub
+from dashcam.settings import Settings
+
+__all__ = ["REDACTED", "Redactor", "sanitize", "scrub"]
+
+MOST_NAMES = 100
+NAME_CHARACTERS = 100
+URL_HEADERS = frozenset({"location", "content-location", "referer", "link", "refresh"})
+_QUERY_OF_URL = re.compile(r"([?#])([^#\s>\"]*)")
+_BOUNDARY = re.compile(r'(?i)boundary="?([^";,\s]{1,70})"?')
+_CHARSET = re.compile(r"(?i)charset=[\"']?([A-Za-z0-9_.:-]{1,40})")
+PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, URL = range(5)
+
+
+class Redactor:
+    """Redacts exchanges by the rules of one recorder.
+
+    Args:
+        settings: which names are secret, and which content types are kept.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._rules = Rules(settings)
+        self._limit = settings.max_body_bytes
+        kind = Kind(self._rules)
+        self._json = kind.json
+        self._kind = kind
+        self._media: dict[str, Any] = {}
+        self._headers: dict[bytes | str, tuple[int, str]] = {}
+        self.failures = 0
+
+    def redact(self, exchange: Exchange) -> None:
+        """Redact one exchange in place; never raises.
+
+        Headers may be pairs of bytes or str and bodies bytes or str; afterwards all are str.
+        What was removed is named in `exchange.redacted`.
+        """
+        removed: set[str] = set(exchange.redacted)
+        for side in ("request", "response"):
+            prefix = "" if side == "request" else "response_"
+            content_type = encoding = ""
+            try:
+                headers, content_type, encoding = self._pairs(
+                    getattr(exchange, f"{side}_headers"), f"{prefix}header:", removed
+                )
+            except Exception:  # the border: what can't be redacted isn't kept
+                headers = []
+                self._failed(removed, f"{side}_headers:*")
+            setattr(exchange, f"{side}_headers", headers)
+            body = getattr(exchange, f"{side}_body")
+            if body is None:
+                continue
+            try:
+                self._body(exchange, side, prefix, body, content_type, encoding, removed)
+            except Unparsable:
+                self._drop_body(exchange, side)
+                removed.add(f"{side}_body:*")
+            except Exception:  # the border
+                self._drop_body(exchange, side)
+                self._failed(removed, f"{side}_body:*")
+        if exchange.query or exchange.error_message or exchange.tags or exchange.error_traceback:
+            self._rest(exchange, removed)
+        if removed:
+            names = sorted(name[:NAME_CHARACTERS] for name in removed)
+            exchange.redacted = names[:MOST_NAMES]
+
+    def _failed(self, removed: set[str], part: str) -> None:
+        self.failures += 1
+        removed.add(part)
+
+    @staticmethod
+    def _drop_body(exchange: Exchange, side: str) -> None:
+        setattr(exchange, f"{side}_body", None)
+        setattr(exchange, f"{side}_body_encoding", None)
+
+    def _pairs(
+        self, pairs: Any, prefix: str, removed: set[str]
+    ) -> tuple[list[tuple[str, str]], str, str]:
+        """Decode headers, leave out the secret ones, and find those that describe the body."""
+        known = self._headers
+        kept = []
+        content_type = encoding = ""
+        for raw_name, raw_value in pairs:
+            judged = known.get(raw_name)
+            if judged is None:
+                judged = self._judge(raw_name)
+            kind, name = judged
+            if kind == SECRET:
+                removed.add(prefix + name)
+                continue
+            value = raw_value if type(raw_value) is str else bytes(raw_value).decode("latin-1")
+            if kind:
+                if kind == CONTENT_TYPE:
+                    content_type = value
+                elif kind == CONTENT_ENCODING:
+                    encoding = f"{encoding},{value}" if encoding else value
+                else:
+                    value = self._url(value, prefix + name, removed)
+            kept.append((name, value))
+        return kept, content_type, encoding
+
+    def _judge(self, raw_name: bytes | str) -> tuple[int, str]:
+        text = raw_name if isinstance(raw_name, str) else bytes(raw_name).decode("latin-1")
+        name = text.lower()
+        if self._rules.headers.is_secret(name):
+            kind = SECRET
+        elif name == "content-type":
+            kind = CONTENT_TYPE
+        elif name == "content-encoding":
+            kind = CONTENT_ENCODING
+        else:
+            kind = URL if name in URL_HEADERS else PLAIN
+        if len(self._headers) < 4096 and len(name) <= 200:
+            self._headers[raw_name] = (kind, name)
+        return kind, name
+
+    def _url(self, value: str, where: str, removed: set[str]) -> str:
+        found: set[str] = set()
+
+        def query(match: re.Match[str]) -> str:
+            return match[1] + redact_pairs(match[2], self._rules.query, found)
+
+        redacted = scrub(_QUERY_OF_URL.sub(query, value))
+        if redacted != value:
+            removed.add(where)
+        return redacted
+
+    def _body(
+        self, exchange: Exchange, side: str, prefix: str, body: str | bytes, content_type: str,
+        encoding: str, removed: set[str],
+    ) -> None:
+        media = self._media.get(content_type)
+        if media is None:
+            media = self._read_media(content_type)
+        kept, structured, redact, charset = media
+        cut: bool = getattr(exchange, f"{side}_body_truncated")
+        if isinstance(body, str):
+            if getattr(exchange, f"{side}_body_encoding") == "base64":
+                return
+            text = body
+        else:
+            if not kept or not body:
+                self._drop_body(exchange, side)
+                return
+            if encoding:
+                body, more = decompress(body, encoding, limit=self._limit)
+                if more and not cut:
+                    cut = True
+                    setattr(exchange, f"{side}_body_truncated", True)
+            try:
+                if redact is None:
+                    raise Unparsable("binary")
+                text = decode_text(body, charset, cut=cut)
+                if "\x00" in text:
+                    raise Unparsable("NUL")
+            except Unparsable:
+                if structured:
+                    raise
+                setattr(exchange, f"{side}_body", b64encode(body).decode())
+                setattr(exchange, f"{side}_body_encoding", "base64")
+                return
+        if redact is not None:
+            names: set[str] = set()
+            text = redact(text, names, cut)
+            if names:
+                label = "body" if side == "request" else "response_body"
+                removed.update(f"{label}:{name}" for name in names)
+        setattr(exchange, f"{side}_body", text)
+        setattr(exchange, f"{side}_body_encoding", "utf-8")
+
+    def _read_media(self, content_type: str) -> tuple[bool, bool, Any, str]:
+        """Tell of a content type: is it kept, is it structured, how it is redacted, its charset."""
+        media_type = content_type.partition(";")[0].strip().lower()
+        charset = _CHARSET.search(content_type)
+        kind = self._kind
+        redact: Any = None
+        structured = True
+        if media_type == "application/json" or media_type.endswith("+json"):
+            redact = kind.json
+        elif media_type in ("application/x-ndjson", "application/jsonl", "application/json-seq"):
+            redact = kind.lines
+        elif media_type == "text/event-stream":
+            redact = kind.events
+        elif media_type == "application/x-www-form-urlencoded":
+            redact = kind.form
+        elif media_type == "multipart/form-data":
+            boundary = _BOUNDARY.search(content_type)
+            mark = boundary[1] if boundary else ""
+
+            def redact(text: str, removed: set[str], cut: bool) -> str:
+                return kind.multipart(text, removed, cut, mark)
+        elif media_type.endswith(("/xml", "+xml")):
+            redact = kind.xml
+        else:
+            structured = False
+            if media_type.startswith("text/"):
+                redact = kind.text
+        default = "latin-1" if media_type == "multipart/form-data" else "utf-8"
+        media = (
+            bool(media_type) and self._rules.keeps_content_type(media_type),
+            structured,
+            redact,
+            charset[1] if charset else default,
+        )
+        if len(self._media) < 1024 and len(content_type) <= 200:
+            self._media[content_type] = media
+        return media
+
+    def _rest(self, exchange: Exchange, removed: set[str]) -> None:
+        try:
+            if exchange.query:
+                found: set[str] = set()
+                exchange.query = redact_pairs(exchange.query, self._rules.query, found)
+                removed.update(f"query:{name}" for name in found)
+        except Exception:  # the border
+            exchange.query = None
+            self._failed(removed, "query:*")
+        try:
+            if exchange.error_message:
+                exchange.error_message = scrub(exchange.error_message)
+            if exchange.error_traceback:
+                exchange.error_traceback = scrub(exchange.error_traceback)
+        except Exception:  # the border
+            exchange.error_message = exchange.error_traceback = None
+            self._failed(removed, "error:*")
+        try:
+            if exchange.tags:
+                exchange.tags = self._tags(exchange.tags, removed, 0)
+        except Exception:  # the border
+            exchange.tags = {}
+            self._failed(removed, "tags:*")
+
+    def _tags(self, value: Any, removed: set[str], depth: int) -> Any:
+        if isinstance(value, str):
+            return scrub(value)
+        if isinstance(value, dict) and depth < 20:
+            return {
+                key: self._secret_tag(key, removed)
+                if self._rules.fields.is_secret(str(key))
+                else self._tags(each, removed, depth + 1)
+                for key, each in value.items()
+            }
+        if isinstance(value, (list, tuple)) and depth < 20:
+            return [self._tags(each, removed, depth + 1) for each in value]
+        return value
+
+    @staticmethod
+    def _secret_tag(key: object, removed: set[str]) -> str:
+        removed.add(f"tag:{key}")
+        return REDACTED

@@ -1,0 +1,94 @@
+"""Model and token use of an LLM call, read from its redacted answer.
+
+Knows the answers of OpenAI's chat completions, completions, responses and embeddings, and of
+Anthropic's messages, whole or streamed as server-sent events (the last `usage` of a stream
+wins). It never raises, and never overrides what the app has annotated.
+"""
+
+from typing import Any
+
+import msgspec
+
+from dashcam.exchange import Exchange
+
+_INPUT = ("prompt_tokens", "input_tokens", "prompt_eval_count")
+_OUTPUT = ("completion_tokens", "output_tokens", "eval_count")
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: Any = None
+    input_tokens: Any = None
+    completion_tokens: Any = None
+    output_tokens: Any = None
+
+
+class _Inner(msgspec.Struct):
+    model: Any = None
+    usage: _Usage | None = None
+
+
+class _Answer(msgspec.Struct):
+    model: Any = None
+    usage: _Usage | None = None
+    message: Any = None
+    response: Any = None
+    prompt_eval_count: Any = None
+    eval_count: Any = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_model = msgspec.json.Decoder(_Inner).decode
+
+
+def read_usage(exchange: Exchange) -> None:
+    """Fill in `model`, `input_tokens` and `output_tokens` where the answer tells them."""
+    found: dict[str, Any] = {}
+    body = exchange.response_body
+    if isinstance(body, str) and exchange.response_body_encoding == "utf-8":
+        for text in _json_texts(body):
+            _read(text, found)
+    if "model" not in found and exchange.model is None and isinstance(exchange.request_body, str):
+        try:
+            model = _decode_model(exchange.request_body).model
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            model = None
+        if isinstance(model, str):
+            found["model"] = model[:200]
+    for name, value in found.items():
+        if getattr(exchange, name) is None:
+            setattr(exchange, name, value)
+
+
+def _json_texts(body: str) -> list[str]:
+    if body.lstrip()[:1] == "{" and "\n{" not in body:
+        return [body]
+    texts = []
+    for line in body.splitlines():
+        text = line.removeprefix("data:").strip()
+        # Only the events that carry what is looked for are decoded.
+        if text.startswith("{") and ('"usage"' in text or '"model"' in text or "eval_count" in text):
+            texts.append(text)
+    # The first names the model, and the last ones the use; between them there is no news.
+    return texts if len(texts) <= 8 else [*texts[:2], *texts[-6:]]
+
+
+def _read(text: str, found: dict[str, Any]) -> None:
+    try:
+        answer = _decode_answer(text)
+        for part in (answer.message, answer.response):
+            if isinstance(part, dict):  # Anthropic's message_start, OpenAI's response.completed
+                _take(msgspec.convert(part, _Inner), found)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return
+    _take(answer, found)
+
+
+def _take(answer: "_Answer | _Inner", found: dict[str, Any]) -> None:
+    if isinstance(answer.model, str):
+        found["model"] = answer.model[:200]
+    for place in (answer, answer.usage):
+        for target, names in (("input_tokens", _INPUT), ("output_tokens", _OUTPUT)):
+            for name in names:
+                count = getattr(place, name, None)
+                if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 1 << 53:
+                    found[target] = count
