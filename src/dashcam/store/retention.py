@@ -1,0 +1,75 @@
+"""Retention: deletes what is old enough, in small steps, and says beforehand that it will."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from dashcam.settings import Settings
+from dashcam.store.base import Store
+
+STEP_ROWS = 500
+EVERY_S = 60.0
+
+
+class Retention:
+    """What is kept how long, by the settings.
+
+    Args:
+        settings: `retention_days` and `body_retention_days`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.days = settings.retention_days
+        bodies = settings.body_retention_days
+        if bodies is None or (self.days and (bodies == 0 or bodies >= self.days)):
+            bodies = self.days
+        self.body_days = bodies
+        self._due_at_s = 0.0
+
+    def __str__(self) -> str:
+        rows = f"rows are kept {self.days:g} days" if self.days else "rows are kept for ever"
+        if self.body_days == self.days:
+            return rows
+        return f"{rows}, bodies {self.body_days:g} days"
+
+    def row_limit(self, now_ns: int) -> str | None:
+        """Give the time before which rows are too old; None for never."""
+        return _days_before(now_ns, self.days) if self.days else None
+
+    def step(self, store: Store, *, now_ns: int, monotonic_s: float) -> bool:
+        """Do one small step if it is due; tell whether more is to do at once."""
+        if monotonic_s < self._due_at_s:
+            return False
+        deleted = emptied = 0
+        if self.days:
+            deleted = store.prune(before=_days_before(now_ns, self.days), limit=STEP_ROWS)
+        if self.body_days and self.body_days != self.days and deleted < STEP_ROWS:
+            before = _days_before(now_ns, self.body_days)
+            emptied = store.prune_bodies(before=before, limit=STEP_ROWS)
+        more = max(deleted, emptied) >= STEP_ROWS
+        if not more:
+            self._due_at_s = monotonic_s + EVERY_S
+        return more
+
+
+def _days_before(now_ns: int, days: float) -> str:
+    try:
+        then = datetime.fromtimestamp(now_ns / 1e9, UTC) - timedelta(days=days)
+    except OverflowError:
+        return "0001-01-01T00:00:00.000000Z"
+    return then.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def prune_all(
+    store: Store, *, before: str, on_step: Callable[[int], None] = lambda deleted: None
+) -> int:
+    """Delete everything that began before a time, in small steps; tell how many rows."""
+    total = 0
+    while True:
+        deleted = store.prune(before=before, limit=STEP_ROWS)
+        total += deleted
+        on_step(deleted)
+        if deleted < STEP_ROWS:
+            return total
+
+
+

@@ -1,0 +1,213 @@
+"""History's questions as SQL with `?` places: what is asked, apart from who is asked.
+
+Every text from a user is bound or escaped; column names come from the code alone.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from dashcam.errors import QueryError
+from dashcam.exchange import COLUMNS
+from dashcam.store.base import SUMMARY_COLUMNS, PathStats, Query, Scope, Stats
+
+MOST = 1000
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_SUMMARY = ", ".join(SUMMARY_COLUMNS)
+_WHOLE = ", ".join((*COLUMNS, "stored_at"))
+_ERRORS = "(status_code >= 500 OR outcome = 'failed')"
+
+Ask = Callable[[str, list[Any]], list[Any]]
+
+
+def check(query: Query) -> None:
+    """Check a query's values.
+
+    Raises:
+        QueryError: one makes no sense; the message names it.
+    """
+    if not 1 <= query.limit <= MOST:
+        raise QueryError(f"limit must be from 1 to {MOST}, got {query.limit}")
+    for name, value in (("from", query.from_), ("to", query.to)):
+        if value is not None and not _TIME.fullmatch(value):
+            raise QueryError(f"{name} must be like 2026-01-31T12:00:00.000000Z, got {value!r}")
+    if query.status is not None and not 0 <= query.status[0] <= query.status[1] <= 999:
+        raise QueryError(f"status must be a range within 0 to 999, got {query.status}")
+    for text in (query.path_prefix, query.text, query.user_id):
+        if text is not None and "\x00" in text:
+            raise QueryError("a filter must not have NUL in it")
+
+
+def _like(text: str) -> str:
+    return re.sub(r"([%_\\])", r"\\\1", text)
+
+
+def _scope(scope: Scope) -> tuple[str, list[Any]]:
+    if scope.everyone:
+        return "", []
+    if not scope.user_id:
+        return "1 = 0", []
+    return "user_id = ?", [scope.user_id]
+
+
+def _where(query: Query) -> tuple[list[str], list[Any]]:
+    check(query)
+    conditions: list[str] = []
+    values: list[Any] = []
+
+    def add(condition: str, *bound: Any) -> None:
+        conditions.append(condition)
+        values.extend(bound)
+
+    condition, bound = _scope(query.scope)
+    if condition:
+        add(condition, *bound)
+    if query.before is not None:
+        add("(request_timestamp, id) < (?, ?)", *query.before)
+    if query.from_ is not None:
+        add("request_timestamp >= ?", query.from_)
+    if query.to is not None:
+        add("request_timestamp < ?", query.to)
+    if query.status is not None:
+        add("status_code BETWEEN ? AND ?", *query.status)
+    if query.errors_only:
+        add(_ERRORS)
+    for name in ("user_id", "api_key_id", "request_id", "trace_id"):
+        value = getattr(query, name)
+        if value is not None:
+            add(f"{name} = ?", value)
+    for name, many in (("method", query.methods), ("outcome", query.outcomes)):
+        if many:
+            add(f"{name} IN ({', '.join('?' * len(many))})", *many)
+    if query.path_prefix is not None:
+        add("path LIKE ? ESCAPE '\\'", _like(query.path_prefix) + "%")
+        add("substr(path, 1, ?) = ?", len(query.path_prefix), query.path_prefix)
+    if query.min_duration_ms is not None:
+        add("duration_ms >= ?", query.min_duration_ms)
+    if query.max_duration_ms is not None:
+        add("duration_ms <= ?", query.max_duration_ms)
+    if query.text is not None:
+        names = ["path", "query", "error_type", "error_message"]
+        if query.text_in_bodies:
+            names += ["request_body", "response_body"]
+        pattern = f"%{_like(query.text)}%"
+        alternatives = " OR ".join(f"{name} LIKE ? ESCAPE '\\'" for name in names)
+        add(f"({alternatives})", *[pattern] * len(names))
+    return conditions, values
+
+
+def _select(columns: str, conditions: list[str], order: str) -> str:
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {columns} FROM request_logs{where}{order}"
+
+
+def page(query: Query) -> tuple[str, list[Any]]:
+    """Ask for a page, newest first."""
+    conditions, values = _where(query)
+    order = " ORDER BY request_timestamp DESC, id DESC LIMIT ?"
+    return _select(_SUMMARY, conditions, order), [*values, query.limit]
+
+
+def since(query: Query, stored_after: str) -> tuple[str, list[Any]]:
+    """Ask for what was stored at or after a time, oldest first."""
+    conditions, values = _where(query)
+    conditions.append("stored_at >= ?")
+    order = " ORDER BY stored_at, id LIMIT ?"
+    return _select(_SUMMARY, conditions, order), [*values, stored_after, query.limit]
+
+
+def get(exchange_id: str, scope: Scope) -> tuple[str, list[Any]]:
+    """Ask for one whole row."""
+    condition, values = _scope(scope)
+    conditions = ["id = ?", *([condition] if condition else [])]
+    return _select(_WHOLE, conditions, ""), [exchange_id, *values]
+
+
+def stats(query: Query, ask: Ask) -> Stats:
+    """Count and measure, by a few questions."""
+    conditions, values = _where(query)
+    real = [*conditions, "outcome <> 'dropped'"]
+    (total,) = ask(
+        _select(
+            f"count(*) AS count, coalesce(sum({_ERRORS}), 0) AS errors, "
+            "min(request_timestamp) AS first, max(request_timestamp) AS last, "
+            "coalesce(sum(request_body_bytes), 0) AS request_bytes, "
+            "coalesce(sum(response_body_bytes), 0) AS response_bytes, "
+            "coalesce(sum(input_tokens), 0) AS input_tokens, "
+            "coalesce(sum(output_tokens), 0) AS output_tokens, "
+            "count(duration_ms) AS measured",
+            real,
+            "",
+        ),
+        values,
+    )
+    (gaps,) = ask(
+        _select(
+            "coalesce(sum(dropped_count), 0) AS dropped",
+            [*conditions, "outcome = 'dropped'"],
+            "",
+        ),
+        values,
+    )
+    outcomes = ask(
+        _select("outcome, count(*) AS count", real, " GROUP BY outcome ORDER BY 2 DESC"), values
+    )
+    statuses = ask(
+        _select(
+            "status_code / 100 AS class, count(*) AS count",
+            [*real, "status_code IS NOT NULL"],
+            " GROUP BY 1 ORDER BY 1",
+        ),
+        values,
+    )
+    routes = ask(
+        _select(
+            f"coalesce(route, path, '') AS name, count(*) AS count, sum({_ERRORS}) AS errors, "
+            "count(duration_ms) AS measured",
+            real,
+            " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10",
+        ),
+        values,
+    )
+
+    def percentile(share: float, measured: int, extra: str = "", *more: Any) -> float | None:
+        if not measured:
+            return None
+        where = [*real, "duration_ms IS NOT NULL", *([extra] if extra else [])]
+        (row,) = ask(
+            _select("duration_ms AS value", where, " ORDER BY duration_ms LIMIT 1 OFFSET ?"),
+            [*values, *more, min(int(measured * share), measured - 1)],
+        )
+        return float(row["value"])
+
+    measured = total["measured"]
+    return Stats(
+        count=total["count"],
+        errors=total["errors"],
+        outcomes={row["outcome"]: row["count"] for row in outcomes},
+        statuses={f"{row['class']}xx": row["count"] for row in statuses},
+        first=total["first"],
+        last=total["last"],
+        duration_ms_p50=percentile(0.5, measured),
+        duration_ms_p95=percentile(0.95, measured),
+        duration_ms_p99=percentile(0.99, measured),
+        request_bytes=total["request_bytes"],
+        response_bytes=total["response_bytes"],
+        input_tokens=total["input_tokens"],
+        output_tokens=total["output_tokens"],
+        dropped=gaps["dropped"],
+        paths=[
+            PathStats(
+                route=row["name"],
+                count=row["count"],
+                errors=row["errors"],
+                duration_ms_p50=percentile(
+                    0.5, row["measured"], "coalesce(route, path, '') = ?", row["name"]
+                ),
+                duration_ms_p95=percentile(
+                    0.95, row["measured"], "coalesce(route, path, '') = ?", row["name"]
+                ),
+            )
+            for row in routes
+        ],
+    )

@@ -1,0 +1,292 @@
+"""SQLite: the embedded default, for one machine.
+
+WAL, one transaction a batch with a durable commit, and few large statements: a writer that
+makes many short C calls starves beside a busy event loop.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from dashcam.errors import (
+    RowRefusedError,
+    StoreError,
+    StoreSetupError,
+    StoreUnavailableError,
+)
+from dashcam.exchange import COLUMNS, JSON_COLUMNS
+from dashcam.settings import sqlite_path
+from dashcam.store import sql
+from dashcam.store.base import Query, Scope, Stats, Status, StoredExchange, Summary
+from dashcam.store.clock import now_text
+from dashcam.store.row import check_rows, decode_rows, parameters
+from dashcam.store.schema import HEAD, migrate, refuse_newer, status_of
+
+BUSY_TIMEOUT_MS = 5_000
+MOST_ROWS = 400
+"""Rows in a statement; 250 to 500 were the quickest, idle and beside a busy event loop."""
+
+_ALL = (*COLUMNS, "stored_at")
+_INSERT = f"INSERT INTO request_logs ({', '.join(_ALL)}) VALUES "
+_UPSERT = (
+    " ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _ALL if name != "id")
+    + " WHERE excluded.revision > request_logs.revision"
+)
+_PLACES = f"({', '.join('?' * len(_ALL))})"
+
+_UNAVAILABLE = frozenset(
+    {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM",
+     "SQLITE_INTERRUPT", "SQLITE_PROTOCOL", "SQLITE_CANTOPEN", "SQLITE_SCHEMA"}
+)
+_REFUSED = frozenset(
+    {"SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"}
+)
+
+
+class SqliteStore:
+    """A store in one SQLite file, or in memory for `sqlite://`.
+
+    Args:
+        url: a SQLAlchemy URL.
+        pool_size: connections kept.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 2) -> None:
+        self.url = url
+        self.path: Path | None = sqlite_path(url)
+        self._pool_size = pool_size
+        self._engine: Engine | None = None
+        self._inode: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._body_watermark = ""
+
+    def _make_engine(self) -> Engine:
+        if self.path is not None and not self.path.exists():
+            self._create_file(self.path)
+        pool: dict[str, Any] = {"poolclass": StaticPool}
+        if self.path is not None:
+            pool = {"poolclass": QueuePool, "pool_size": self._pool_size, "max_overflow": 4}
+        engine = create_engine(
+            make_url(self.url),
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            **pool,
+        )
+
+        @event.listens_for(engine, "connect")
+        def set_up(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None  # transactions are begun by name below
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            cursor.close()
+
+        return engine
+
+    @staticmethod
+    def _create_file(path: Path) -> None:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"the database {path} can't be made: {error.strerror or error}"
+            ) from error
+
+    def _current_engine(self) -> Engine:
+        """Give the engine; a new one when the file was deleted or replaced."""
+        with self._lock:
+            if self.path is not None:
+                try:
+                    found = os.stat(self.path)
+                    inode = (found.st_dev, found.st_ino)
+                except OSError:
+                    inode = None
+                if self._engine is not None and inode != self._inode:
+                    self._engine.dispose()
+                    self._engine = None
+            if self._engine is None:
+                self._engine = self._make_engine()
+                if self.path is not None:
+                    found = os.stat(self.path)
+                    self._inode = (found.st_dev, found.st_ino)
+            return self._engine
+
+    @contextmanager
+    def _connection(self, *, write: bool = False) -> Iterator[Connection]:
+        """Connect, in one transaction; errors of the engine come out as ours."""
+        try:
+            with self._current_engine().connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+                try:
+                    yield connection
+                except BaseException:
+                    try:
+                        connection.exec_driver_sql("ROLLBACK")
+                    except DBAPIError:  # the engine has rolled back already
+                        pass
+                    raise
+                connection.exec_driver_sql("COMMIT")
+        except DBAPIError as error:
+            raise classify(error.orig) from None
+        except sqlite3.Error as error:
+            raise classify(error) from None
+        except SQLAlchemyError as error:
+            raise StoreUnavailableError(type(error).__name__) from None
+
+    def insert(self, lines: bytes) -> None:
+        """Store a batch in one transaction; the highest revision of an id wins."""
+        rows = decode_rows(lines)
+        check_rows(rows)
+        with self._connection(write=True) as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            most = min(MOST_ROWS, raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(_ALL))
+            values = parameters(rows, now_text())
+            for at in range(0, len(values), most):
+                part = values[at : at + most]
+                flat = tuple(value for row in part for value in row)
+                statement = _INSERT + ",".join([_PLACES] * len(part)) + _UPSERT
+                try:
+                    connection.exec_driver_sql(statement, flat)
+                except (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError) as error:
+                    raise RowRefusedError(type(error).__name__) from None
+
+    def page(self, query: Query) -> list[Summary]:
+        """Give at most `query.limit` summaries, newest first."""
+        statement, values = sql.page(query)
+        return self._summaries(statement, values)
+
+    def since(self, query: Query, *, stored_after: str) -> list[Summary]:
+        """Give summaries stored at or after a time, oldest stored first."""
+        statement, values = sql.since(query, stored_after)
+        return self._summaries(statement, values)
+
+    def _summaries(self, statement: str, values: list[Any]) -> list[Summary]:
+        with self._connection() as connection:
+            found = connection.exec_driver_sql(statement, tuple(values)).mappings().all()
+        return [msgspec.convert(_decoded(row), Summary, strict=False) for row in found]
+
+    def get(self, exchange_id: str, scope: Scope) -> StoredExchange | None:
+        """Give one whole row of this scope."""
+        statement, values = sql.get(exchange_id, scope)
+        with self._connection() as connection:
+            row = connection.exec_driver_sql(statement, tuple(values)).mappings().first()
+        return None if row is None else msgspec.convert(_decoded(row), StoredExchange, strict=False)
+
+    def stats(self, query: Query) -> Stats:
+        """Count and measure the rows of a query."""
+        with self._connection() as connection:
+
+            def ask(statement: str, values: list[Any]) -> list[Any]:
+                return list(connection.exec_driver_sql(statement, tuple(values)).mappings())
+
+            return sql.stats(query, ask)
+
+    def prune(self, *, before: str, limit: int = 1000) -> int:
+        """Delete at most `limit` rows that began before a time."""
+        return self._delete("request_timestamp < ?", before, limit, "request_timestamp")
+
+    def prune_user(self, user_id: str, *, limit: int = 1000) -> int:
+        """Delete at most `limit` rows of one user."""
+        return self._delete("user_id = ?", user_id, limit, "user_id, request_timestamp")
+
+    def _delete(self, where: str, value: str, limit: int, order: str) -> int:
+        statement = (
+            f"DELETE FROM request_logs WHERE id IN (SELECT id FROM request_logs WHERE {where} "
+            f"ORDER BY {order} LIMIT ?)"
+        )
+        with self._connection(write=True) as connection:
+            return connection.exec_driver_sql(statement, (value, limit)).rowcount
+
+    def prune_bodies(self, *, before: str, limit: int = 1000) -> int:
+        """Empty the bodies of at most `limit` rows that began before a time."""
+        with self._connection(write=True) as connection:
+            found = connection.exec_driver_sql(
+                "SELECT id, request_timestamp FROM request_logs WHERE request_timestamp < ? AND "
+                "request_timestamp >= ? AND (request_body IS NOT NULL OR response_body IS NOT NULL)"
+                " ORDER BY request_timestamp LIMIT ?",
+                (before, self._body_watermark, limit),
+            ).all()
+            if found:
+                marks = ",".join("?" * len(found))
+                connection.exec_driver_sql(
+                    "UPDATE request_logs SET request_body = NULL, request_body_encoding = NULL, "
+                    f"response_body = NULL, response_body_encoding = NULL WHERE id IN ({marks})",
+                    tuple(row[0] for row in found),
+                )
+        # What lies before it has been emptied: it need not be looked at again by this process.
+        self._body_watermark = found[-1][1] if found else max(self._body_watermark, "")
+        return len(found)
+
+    def schema_status(self) -> Status:
+        """Tell how the database's schema relates to the one this version knows."""
+        with self._connection() as connection:
+            return status_of(_version(connection))
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; safe when many processes do it at once."""
+        with self._connection() as connection:
+            version = _version(connection)
+        refuse_newer(version, self.url)
+        if version != HEAD:
+            with self._connection(write=True) as connection:  # one migrates, the others wait
+                refuse_newer(_version(connection), self.url)
+                migrate(connection)
+
+    def ping(self) -> None:
+        """Check that the store answers, and that its schema is current."""
+        status = self.schema_status()
+        if status != "current":
+            raise StoreSetupError(f"the schema is {status}; run `dashcam migrate`")
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+
+def _version(connection: Connection) -> str | None:
+    exists = connection.exec_driver_sql(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'dashcam_version'"
+    ).first()
+    if exists is None:
+        return None
+    row = connection.exec_driver_sql("SELECT version_num FROM dashcam_version").first()
+    return None if row is None else str(row[0])
+
+
+def _decoded(row: Any) -> dict[str, Any]:
+    decoded = dict(row)
+    for name in JSON_COLUMNS:
+        text = decoded.get(name)
+        if text is not None:
+            decoded[name] = msgspec.json.decode(text)
+    return decoded
+
+
+def classify(error: BaseException | None) -> StoreError:
+    """Say what kind of trouble an engine's error is; the text holds no recorded content."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    primary = "_".join(name.split("_")[:2])
+    text = f"{name or type(error).__name__}"
+    if primary in _UNAVAILABLE:
+        return StoreUnavailableError(text)
+    if primary in _REFUSED or isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError)):
+        return RowRefusedError(text)
+    if primary == "SQLITE_ERROR":
+        return StoreSetupError(f"{text}: {error}")  # no such table or column
+    return StoreSetupError(f"{text}: {error}")
