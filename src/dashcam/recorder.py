@@ -23,7 +23,8 @@ import uuid_utils
 from dashcam.capture.body import Budget
 from dashcam.exchange import Exchange
 from dashcam.interrupted import gap_line
-from dashcam.journal import Gap, Journal, MemoryJournal, Source
+from dashcam.journal import Gap, Journal, MemoryJournal, discard_if_exhausted
+from dashcam.journal.checkpoint import read_checkpoint
 from dashcam.redaction import Redactor, sanitize
 from dashcam.settings import NAMES, Settings, without_credentials
 from dashcam.statistics import Statistics
@@ -292,7 +293,38 @@ class Recorder:
 
     def statistics(self) -> Statistics:
         """Take a snapshot of this recorder's numbers; reads small files, so not per request."""
-        raise NotImplementedError
+        journal, writer = self.journal, self._writer
+        lost_here = {"dropped": self._never_accepted, "capture_errors": self._capture_errors}
+        if journal is None or writer is None:
+            return Statistics(last_error=self._last_error, **lost_here)
+        status = writer.status
+        done = journal.checkpoint if isinstance(journal, MemoryJournal) else read_checkpoint(journal.path)
+        accepted = journal.accepted + status.adopted
+        stored = done.stored + status.adopted_stored
+        failed = done.failed + status.adopted_failed
+        expired = done.expired + status.adopted_expired
+        lost = done.lost + status.adopted_lost
+        since_s = status.oldest_waiting_since_s
+        return Statistics(
+            accepted=accepted,
+            adopted=status.adopted,
+            stored=stored,
+            failed=failed,
+            expired=expired,
+            pending=max(0, accepted - stored - failed - expired - lost),
+            dropped=journal.dropped + self._never_accepted,
+            amended=journal.amended,
+            in_flight=journal.in_flight,
+            open_table_overflows=journal.open_table_overflows,
+            damaged_frames=status.damaged_frames,
+            capture_errors=self._capture_errors,
+            batches=status.batches,
+            retries=status.retries,
+            writer_restarts=status.restarts,
+            writer_state=status.state,
+            last_error=status.last_error or journal.last_error or self._last_error,
+            oldest_pending_age_s=None if since_s is None else max(0.0, time.monotonic() - since_s),
+        )
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's journal and writer: this process opens its own when needed."""
@@ -338,9 +370,12 @@ def _close(
     if os.getpid() != process_id:
         return True  # a finalizer that a fork has copied
     try:
-        return writer.stop(timeout_s)
+        delivered = writer.stop(timeout_s)
     finally:
         journal.close()
+    if delivered and isinstance(journal, Journal):
+        discard_if_exhausted(journal.path)
+    return delivered
 
 
 def _path_filter(

@@ -5,7 +5,7 @@ from dashcam.journal.directory import filesystem_of, list_directories, sweep_unf
 from dashcam.journal.lock import Lock
 from dashcam.journal.memory import MemoryJournal
 from dashcam.journal.open_table import Gap
-from dashcam.journal.reader import Chunk, Source
+from dashcam.journal.reader import Chunk, Source, discard_if_exhausted
 
 __all__ = [
     "Chunk",
@@ -14,6 +14,7 @@ __all__ = [
     "Lock",
     "MemoryJournal",
     "Source",
+    "discard_if_exhausted",
     "filesystem_of",
     "list_directories",
     "sweep_unfinished",

@@ -277,6 +277,11 @@ class Journal:
             self._table.end(slot)
 
     @property
+    def sequence(self) -> int:
+        """The number of the newest frame."""
+        return self._sequence
+
+    @property
     def in_flight(self) -> int:
         """Requests that are noted as in flight."""
         return 0 if self._closed else self._table.in_flight

@@ -422,3 +422,21 @@ class Source:
         self._close_file()
         self._lock.close()
         self.dead = False
+
+
+def discard_if_exhausted(path: Path) -> None:
+    """Remove a directory that its owner has left with everything delivered."""
+    try:
+        source = Source(path)
+        try:
+            if (
+                source.adopt()
+                and source.exhausted()
+                and not source.open_entries()
+                and source.gap() is None
+            ):
+                source.remove()
+        finally:
+            source.close()
+    except OSError:  # another process is taking it over, which serves as well
+        pass

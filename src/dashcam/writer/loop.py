@@ -1,0 +1,361 @@
+"""The writer's loop: from the journal's directories to the store.
+
+Order: the store commits, then the checkpoint advances, then files are unlinked. One writer of
+a host drains all directories that are meant for its store; the others stand by.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dashcam import failpoint
+from dashcam.bell import Bell
+from dashcam.errors import StoreError, StoreSetupError
+from dashcam.interrupted import gap_line, interrupted_line
+from dashcam.journal import Chunk, Lock, MemoryJournal, Source, list_directories, sweep_unfinished
+from dashcam.settings import Settings
+from dashcam.store import fingerprint
+from dashcam.store.base import Store
+from dashcam.store.retention import Retention
+from dashcam.writer.batch import is_due, reduce_batch, split_expired
+from dashcam.writer.failed_logs import FailedLogs, error_text
+from dashcam.writer.sender import Sender, Stopped
+from dashcam.writer.status import WriterStatus
+
+logger = logging.getLogger("dashcam")
+
+SCAN_INTERVAL_S = 1.0
+POLL_S = 0.1
+MOST_ROUNDS_AT_ONCE = 20
+
+
+class Waiting:
+    """What was read of one source and is not sent yet."""
+
+    def __init__(self, source: "Source | MemoryJournal") -> None:
+        self.source = source
+        self.adopted = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was sent."""
+        self.lines: list[bytes] = []
+        self.counts: list[bool] = []
+        self.size = 0
+        self.lost = 0
+        self.since_s = 0.0
+        self.chunk: Chunk | None = None
+
+    def add(self, chunk: Chunk, now_s: float) -> None:
+        """Add what was just read."""
+        if not self.lines:
+            self.since_s = now_s
+        self.lines += chunk.lines
+        self.counts += chunk.counts
+        self.size += sum(map(len, chunk.lines))
+        self.lost += chunk.lost
+        self.chunk = chunk
+
+
+class WriterLoop:
+    """Drains journals into a store, until told to end.
+
+    Args:
+        settings: of the recorder.
+        journal: the process's own journal in memory; None when journals are directories.
+        open_store: opens the store; called again after a restart.
+        bell: wakes the loop.
+        clock: seconds, monotonic.
+        jitter: gives a number from 0 up to 1.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        journal: MemoryJournal | None,
+        open_store: Callable[[], Store],
+        bell: Bell,
+        status: WriterStatus,
+        clock: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        self.status = status
+        self._bell = bell
+        self._clock = clock
+        self._wall_ns = wall_ns
+        self._open_store = open_store
+        self._root: Path | None = None if journal is not None else settings.journal_path()
+        self._fingerprint = fingerprint(settings.store)
+        self._waiting: dict[str, Waiting] = {}
+        if journal is not None:
+            self._waiting["memory"] = Waiting(journal.source())
+        self._leader: Lock | None = None
+        self._store: Store | None = None
+        self._sender: Sender | None = None
+        self._jitter = jitter
+        self._ready = False
+        self._retention = Retention(settings)
+        self._scanned_at_s = float("-inf")
+        self._troubles: set[str] = set()
+        self.flush_wanted = 0
+        """The number of the newest flush that somebody waits for."""
+        self.stop_at_s: float | None = None
+        """When to end; until then what is there is drained."""
+
+    def run(self) -> None:
+        """Work until stopped and drained, or until the time is up."""
+        try:
+            while True:
+                wanted = self.flush_wanted
+                stopping = self.stop_at_s is not None
+                moved = self.step(at_once=stopping or wanted > self.status.flushed)
+                if not moved:
+                    if self.leads:
+                        self.status.flushed = max(self.status.flushed, wanted)
+                    if stopping:
+                        return
+                self._check_time()
+                if not moved:
+                    self._bell.wait(self._wait_s())
+        except Stopped:
+            return
+        finally:
+            self.close()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this writer drains."""
+        return self._root is None or (self._leader is not None and self._leader.held)
+
+    def _wait_s(self) -> float:
+        if not self.leads:
+            return SCAN_INTERVAL_S / 2
+        oldest = min((each.since_s for each in self._waiting.values() if each.lines), default=None)
+        if oldest is None:
+            return min(POLL_S, self.settings.batch_interval_s) or POLL_S
+        due_s = oldest + self.settings.batch_interval_s - self._clock()
+        return max(0.001, min(POLL_S, due_s))
+
+    def step(self, *, at_once: bool) -> bool:
+        """Do one round: look, read, send; tell whether anything was sent or taken over."""
+        if not self._lead():
+            self.status.state = "standby"
+            return False
+        if not self._make_ready():
+            return False
+        now_s = self._clock()
+        if at_once or now_s - self._scanned_at_s >= SCAN_INTERVAL_S:
+            self._scan()
+            self._scanned_at_s = now_s
+        moved = False
+        for waiting in list(self._waiting.values()):
+            moved |= self._drain(waiting, at_once=at_once)
+        oldest = min((each.since_s for each in self._waiting.values() if each.lines), default=None)
+        self.status.oldest_waiting_since_s = oldest
+        self._retain()
+        return moved
+
+    def _lead(self) -> bool:
+        if self._root is None:
+            return True
+        if self._leader is None:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._leader = Lock(self._root / f"leader-{self._fingerprint}.lock")
+        return self._leader.acquire()
+
+    def _make_ready(self) -> bool:
+        """Open the store and see to its schema; wait and try again where that fails."""
+        if self._ready:
+            return True
+        if self._store is None:
+            self._store = self._open_store()
+            self._sender = Sender(
+                self.settings,
+                self._store,
+                FailedLogs(self.settings.failed_logs_path()),
+                pause=self._pause,
+                trouble=self._trouble,
+                status=self.status,
+                jitter=self._jitter,
+            )
+        try:
+            if self.settings.store.startswith(("sqlite", "memory")):
+                self._store.migrate()
+            else:
+                self._store.ping()
+        except StoreError as error:
+            blocked = isinstance(error, StoreSetupError)
+            self.status.state = "blocked" if blocked else "retrying"
+            self.status.last_error = error_text(error)
+            self.status.retries += 1
+            self._trouble("store", f"the store can't be used: {error}; records wait in the journal")
+            # Anything that was accepted waits in the journal, so there is no hurry.
+            self._pause(self.settings.retry_max_s if blocked else min(1.0, self.settings.retry_max_s))
+            return False
+        self._trouble("store", None)
+        self._ready = True
+        self.status.state = "running"
+        return True
+
+    def _scan(self) -> None:
+        """Find directories that are meant for our store; take over those of the dead."""
+        if self._root is None:
+            return
+        sweep_unfinished(self._root)
+        there = set()
+        for path in list_directories(self._root):
+            there.add(path.name)
+            if path.name not in self._waiting:
+                try:
+                    source = Source(path)
+                except OSError:
+                    continue  # it has just been removed, or can't be read: asked again
+                if source.fingerprint != self._fingerprint:
+                    source.close()
+                    continue
+                self._waiting[path.name] = Waiting(source)
+        for name, waiting in list(self._waiting.items()):
+            source = waiting.source
+            if name not in there:
+                source.close()
+                del self._waiting[name]
+            elif not waiting.adopted and source.adopt():
+                waiting.adopted = True
+                # What is in memory of it belongs to the count of what is taken over.
+                self.status.adopted += source.pending()
+
+    def _drain(self, waiting: Waiting, *, at_once: bool) -> bool:
+        moved = False
+        for _ in range(MOST_ROUNDS_AT_ONCE):
+            self._read(waiting)
+            if not is_due(
+                self.settings,
+                records=len(waiting.lines),
+                size=waiting.size,
+                waiting_s=self._clock() - waiting.since_s,
+                at_once=at_once or waiting.adopted,
+            ):
+                break
+            self._deliver(waiting)
+            moved = True
+            self._check_time()
+        if waiting.adopted and not waiting.lines:
+            moved |= self._bury(waiting)
+        return moved
+
+    def _read(self, waiting: Waiting) -> None:
+        room = self.settings.batch_size - len(waiting.lines)
+        space = self.settings.batch_bytes - waiting.size
+        if room <= 0 or space <= 0:
+            return
+        chunk = waiting.source.read(max_records=room, max_bytes=space)
+        self.status.damaged_frames += chunk.damaged
+        if chunk.lines or chunk.lost:
+            waiting.add(chunk, self._clock())
+
+    def _deliver(self, waiting: Waiting) -> None:
+        """Send what waits, then move the checkpoint."""
+        assert self._sender is not None
+        assert waiting.chunk is not None
+        entries = reduce_batch(waiting.lines, waiting.counts)
+        entries, expired = split_expired(entries, self._retention.row_limit(self._wall_ns()))
+        accepted = sum(entry.weight for entry in entries)
+        failed = self._sender.send(entries) if entries else 0
+        if failpoint.ACTIVE:
+            failpoint.failpoint("commit_checkpoint")
+        stored = accepted - failed
+        end = waiting.chunk
+        waiting.source.commit(
+            Chunk(end.lines, end.counts, end.end, waiting.lost, end.damaged),
+            stored=stored,
+            failed=failed,
+            expired=expired,
+        )
+        if waiting.adopted:
+            status = self.status
+            status.adopted_stored += stored
+            status.adopted_failed += failed
+            status.adopted_expired += expired
+            status.adopted_lost += waiting.lost
+        waiting.clear()
+
+    def _bury(self, waiting: Waiting) -> bool:
+        """Tell of what a dead process was doing, then remove its directory."""
+        source = waiting.source
+        assert isinstance(source, Source)
+        if not source.exhausted():
+            return True
+        assert self._sender is not None
+        lines = [
+            interrupted_line(entry, server=source.server, process_id=source.process_id)
+            for entry in source.open_entries()
+        ]
+        gap = source.gap()
+        if gap is not None:
+            lines.append(gap_line(gap, server=source.server, process_id=source.process_id))
+        told = [line for line in lines if line is not None]
+        entries = reduce_batch(told, [False] * len(told))
+        for at in range(0, len(entries), self.settings.batch_size):
+            self._sender.send(entries[at : at + self.settings.batch_size])
+        if failpoint.ACTIVE:
+            failpoint.failpoint("adopt")
+        try:
+            source.remove()
+        except OSError as error:
+            self._trouble("remove", f"{source.path} can't be removed: {error.strerror or error}")
+        del self._waiting[source.name]
+        return True
+
+    def _retain(self) -> None:
+        assert self._store is not None
+        try:
+            self._retention.step(
+                self._store, now_ns=self._wall_ns(), monotonic_s=self._clock()
+            )
+        except StoreError as error:
+            self.status.last_error = error_text(error)
+
+    def _check_time(self) -> None:
+        if self.stop_at_s is not None and self._clock() >= self.stop_at_s:
+            raise Stopped
+
+    def _pause(self, seconds: float) -> None:
+        """Wait; a ring doesn't shorten it, the end of time does."""
+        end_s = self._clock() + seconds
+        while True:
+            self._check_time()
+            now_s = self._clock()
+            if now_s >= end_s:
+                return
+            until_s = end_s if self.stop_at_s is None else min(end_s, self.stop_at_s)
+            self._bell.wait(min(max(until_s - now_s, 0.001), 0.2))
+
+    def _trouble(self, kind: str, message: str | None) -> None:
+        """Log trouble once, and once when it is over."""
+        if message is not None:
+            if kind not in self._troubles:
+                self._troubles.add(kind)
+                logger.warning("%s", message)
+        elif kind in self._troubles:
+            self._troubles.discard(kind)
+            logger.warning("the trouble is over (%s): records are stored again", kind)
+
+    def close(self) -> None:
+        """Close the store and all files; let another writer lead."""
+        for waiting in self._waiting.values():
+            if isinstance(waiting.source, Source):
+                if waiting.adopted:  # the next writer takes over, and counts, what is left
+                    self.status.adopted -= waiting.source.pending()
+                waiting.source.close()
+            else:
+                waiting.source.rewind()
+        if self._store is not None:
+            self._store.close()
+        if self._leader is not None:
+            self._leader.close()
+
