@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from benchmarks import bench_capture, bench_server, bench_store, bench_stream
+from benchmarks import bench_capture, bench_server, bench_stream
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     )
     cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
     print(f"{cpu}, {cores} cores, Python {platform.python_version()}, Linux {platform.release()}\n")
-    for bench in (bench_server, bench_capture, bench_stream, bench_store):
+    for bench in (bench_server, bench_capture, bench_stream):
         bench.main()
         print()
 

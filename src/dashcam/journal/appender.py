@@ -38,6 +38,7 @@ from dashcam.journal.open_table import Gap, OpenTable
 from dashcam.journal.reader import Source
 from dashcam.journal.segment import Segment
 
+KEEPER_BYTES_SHIFT = 20  # the keeper looks whenever another MiB has been appended
 WAKE_BYTES_SHIFT = 22  # the writer is woken whenever another 4 MiB have been appended
 
 
@@ -197,6 +198,8 @@ class Journal:
                     self.amended += 1
             finally:
                 self._busy = False
+        if at >> KEEPER_BYTES_SHIFT != end >> KEEPER_BYTES_SHIFT:
+            self.bell.ring()
         if accepted >= self._wake_at or at >> WAKE_BYTES_SHIFT != end >> WAKE_BYTES_SHIFT:
             self._wake_at = accepted + self._wake_after
             self._wake()

@@ -21,6 +21,7 @@ logger = logging.getLogger("dashcam")
 IDLE_TICK_S = 1.0
 RETRY_S = 0.25
 MOST_PREPARED = 2
+POPULATE_AHEAD_BYTES = 4 << 20
 
 
 class Keeper:
@@ -63,12 +64,21 @@ class Keeper:
 
     def tick(self) -> None:
         """Do what is due now."""
+        self._populate()
         self._prepare()
         self._retire()
         interval_s = self._sync_interval_s
         if interval_s is not None and time.monotonic() - self._synced_at >= interval_s:
             self._sync()
         self._journal.journal_gap()
+
+    def _populate(self) -> None:
+        journal = self._journal
+        segment = journal.segment
+        ahead = segment.offset + POPULATE_AHEAD_BYTES
+        segment.populate(ahead)
+        if ahead > segment.capacity and journal.prepared:
+            journal.prepared[0].populate(ahead - segment.capacity)
 
     def _prepare(self) -> None:
         journal = self._journal

@@ -17,6 +17,8 @@ from dashcam.journal.frame import (
 )
 
 MADV_DONTFORK = 10
+MADV_POPULATE_WRITE = 23
+PAGE = 4096
 SUFFIX = ".seg"
 _unmapped_later: list[object] = []
 
@@ -73,6 +75,7 @@ class Segment:
             os.close(self.fd)
             os.unlink(self.path)
             raise
+        self.populated = 0
         self.words = memoryview(self.map).cast("Q")
         self.map[:SEGMENT_HEADER_BYTES] = encode_segment_header(self._header)
 
@@ -80,6 +83,24 @@ class Segment:
         """Put the segment into use: the one before it is sealed by this."""
         header = self._header._replace(first_sequence=first_sequence)
         self.map[:SEGMENT_HEADER_BYTES] = encode_segment_header(header)
+
+    def populate(self, end: int) -> None:
+        """Make pages ready to be written up to an offset, so that a record needn't wait.
+
+        A first touch of a preallocated page of ext4 costs some 10 µs, a page that was made
+        ready 0.1. Through ctypes, which lets the other threads run; `mmap.madvise` doesn't.
+        """
+        end = min(end & -PAGE, self.capacity)
+        if end <= self.populated or self.fd < 0:
+            return
+        import ctypes  # here, because only this thread needs it
+
+        madvise = ctypes.CDLL(None, use_errno=True).madvise
+        madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        held = ctypes.c_char.from_buffer(self.map)  # as long as it lives, the map stays
+        madvise(ctypes.addressof(held) + self.populated, end - self.populated, MADV_POPULATE_WRITE)
+        del held
+        self.populated = end  # also where the kernel is too old for it: it is an optimisation
 
     def sync(self) -> None:
         """Bring everything appended so far to the disk.
