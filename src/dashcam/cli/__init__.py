@@ -1,1 +1,431 @@
-""""""
+"""The command line. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from dashcam.cli import show as views
+from dashcam.cli.filters import make_query, parse_ago
+from dashcam.cli.following import Follower
+from dashcam.errors import (
+    DashcamError,
+    QueryError,
+    SettingsError,
+    StoreSetupError,
+)
+from dashcam.settings import Settings, without_credentials
+from dashcam.store import open_store
+from dashcam.store.base import Query, Scope, Store, StoredExchange
+
+app = typer.Typer(
+    name="dashcam",
+    help="Record every HTTP request and response of a Python web application, and look at them.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+journal_app = typer.Typer(help="Look inside journal directories.", no_args_is_help=True)
+app.add_typer(journal_app, name="journal")
+
+StoreOption = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="The store (default: DASHCAM_STORE).")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=0, max=1000, help="How many rows.")]
+StatusOption = Annotated[str | None, typer.Option(help="404, 4xx or 400-499.")]
+MethodOption = Annotated[str | None, typer.Option(help="GET, POST, …")]
+PathOption = Annotated[str | None, typer.Option(help="How the path begins.")]
+OutcomeOption = Annotated[str | None, typer.Option(help="completed, failed, disconnected, …")]
+UserOption = Annotated[str | None, typer.Option(help="Only this user's records.")]
+FromOption = Annotated[str | None, typer.Option("--from", help="RFC 3339, or a span back: 15m.")]
+ToOption = Annotated[str | None, typer.Option(help="Until before this time.")]
+TextOption = Annotated[str | None, typer.Option(help="Text in path, query or error.")]
+ErrorsOption = Annotated[bool, typer.Option("--errors", help="Only 5xx and failed.")]
+
+
+@contextlib.contextmanager
+def errors_told() -> Iterator[None]:
+    """Turn what goes wrong into a sentence and an exit code."""
+    try:
+        yield
+    except (SettingsError, QueryError) as error:
+        _fail(str(error), code=2)
+    except DashcamError as error:
+        _fail(str(error), code=1)
+    except BrokenPipeError:  # the reader has enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _fail(message: str, *, code: int) -> None:
+    print(f"dashcam: {views.safe(message)}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _settings(store: str | None, **more: Any) -> Settings:
+    given = {"store": store, **more}
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@contextlib.contextmanager
+def _opened(store: str | None) -> Iterator[Store]:
+    settings = _settings(store)
+    opened = open_store(settings.store)
+    try:
+        _refuse_absent(settings)
+        yield opened
+    finally:
+        opened.close()
+
+
+def _refuse_absent(settings: Settings) -> None:
+    from dashcam.settings import sqlite_path
+
+    path = sqlite_path(settings.store)
+    if path is not None and not path.exists():
+        raise StoreSetupError(
+            f"there is no database {path} yet; record something first, or name another with --store"
+        )
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+@app.command()
+def ls(
+    store: StoreOption = None,
+    limit: LimitOption = 30,
+    status: StatusOption = None,
+    method: MethodOption = None,
+    path: PathOption = None,
+    outcome: OutcomeOption = None,
+    user: UserOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    text: TextOption = None,
+    errors: ErrorsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List records, newest first. Example: dashcam ls --status 4xx --from 2h"""
+    with errors_told(), _opened(store) as opened:
+        query = make_query(
+            limit=max(limit, 1), status=status, method=method, path=path, outcome=outcome, user=user,
+            from_=from_, to=to, text=text, errors=errors,
+        )
+        rows = opened.page(query)
+        if as_json:
+            for row in rows:
+                _print_json(row)
+            return
+        console = views.make_console()
+        if not rows:
+            console.print("no records match", style="dim")
+            return
+        console.print(views.header_line(width=console.width))
+        for row in rows:
+            console.print(views.row_line(row, width=console.width), no_wrap=True, crop=True)
+
+
+@app.command()
+def show(
+    exchange_id: Annotated[str, typer.Argument(metavar="ID", help="An id, or the end of one.")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one record whole. Example: dashcam show 51df0e2a"""
+    with errors_told(), _opened(store) as opened:
+        exchange = _find(opened, exchange_id.strip().lower())
+        if as_json:
+            _print_json(exchange)
+        else:
+            views.make_console().print(views.whole(exchange))
+
+
+def _find(store: Store, wanted: str) -> StoredExchange:
+    if len(wanted) < 6 or not set(wanted) <= set("0123456789abcdef-"):
+        raise QueryError(f"an id is 36 hex digits and dashes, or 6 and more of its end, got {wanted!r}")
+    if len(wanted) == 36:
+        found = store.get(wanted, Scope.all())
+        if found is not None:
+            return found
+    matches = []
+    before = None
+    for _ in range(20):  # the newest 20,000 records
+        rows = store.page(Query(scope=Scope.all(), limit=1000, before=before))
+        matches += [row.id for row in rows if row.id.endswith(wanted) or row.id.startswith(wanted)]
+        if len(rows) < 1000:
+            break
+        before = (rows[-1].request_timestamp, rows[-1].id)
+    if len(matches) > 1:
+        raise QueryError(f"{wanted!r} fits {len(matches)} records; give more of the id")
+    found = store.get(matches[0], Scope.all()) if matches else None
+    if found is None:
+        raise DashcamError(f"there is no record {wanted!r}")
+    return found
+
+
+@app.command()
+def tail(
+    store: StoreOption = None,
+    limit: LimitOption = 10,
+    status: StatusOption = None,
+    method: MethodOption = None,
+    path: PathOption = None,
+    outcome: OutcomeOption = None,
+    user: UserOption = None,
+    text: TextOption = None,
+    errors: ErrorsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow records as they are stored; Ctrl-C ends it. Example: dashcam tail --errors"""
+    import time
+
+    with errors_told(), _opened(store) as opened:
+        query = make_query(
+            limit=1000, status=status, method=method, path=path, outcome=outcome, user=user,
+            from_=None, to=None, text=text, errors=errors,
+        )
+        console = views.make_console()
+        follower = Follower(opened, query, last=limit)
+        if not as_json:
+            console.print(views.header_line(width=console.width))
+        while True:
+            for row, amended in follower.poll():
+                if as_json:
+                    _print_json(row)
+                else:
+                    line = views.row_line(row, width=console.width, amended=amended)
+                    console.print(line, no_wrap=True, crop=True)
+            time.sleep(0.25)
+
+
+@app.command()
+def stats(
+    store: StoreOption = None, from_: FromOption = None, to: ToOption = None,
+    user: UserOption = None, as_json: JsonOption = False,
+) -> None:
+    """Count and measure records. Example: dashcam stats --from 1d"""
+    with errors_told(), _opened(store) as opened:
+        query = make_query(
+            limit=1, status=None, method=None, path=None, outcome=None, user=user, from_=from_,
+            to=to, text=None, errors=False,
+        )
+        found = opened.stats(query)
+        if as_json:
+            _print_json(found)
+        else:
+            console = views.make_console()
+            console.print(views.stats_view(found, width=console.width))
+
+
+@app.command()
+def run(
+    target: Annotated[str, typer.Argument(metavar="MODULE:APP", help="Such as main:app.")],
+    store: StoreOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    reload: Annotated[bool, typer.Option("--reload", help="Restart when the code changes.")] = False,
+    factory: Annotated[bool, typer.Option("--factory", help="MODULE:APP makes the app.")] = False,
+    writer: Annotated[str | None, typer.Option(help="thread, process or off.")] = None,
+    log_level: Annotated[str, typer.Option(help="Of uvicorn.")] = "info",
+    app_dir: Annotated[str, typer.Option(help="Where modules are looked for.")] = ".",
+) -> None:
+    """Serve an ASGI app with uvicorn and record it, its code unchanged.
+
+    Example: dashcam run main:app --port 8000
+    """
+    from dashcam.cli.serving import serve
+
+    with errors_told():
+        if log_level not in ("critical", "error", "warning", "info", "debug", "trace"):
+            raise QueryError(f"log-level must be critical, error, warning, info, debug or trace, got {log_level!r}")
+        settings = _settings(store, writer=writer)
+        # The workers are processes of their own: they read the environment.
+        os.environ["DASHCAM_STORE"] = settings.store
+        os.environ["DASHCAM_WRITER"] = settings.writer
+        serve(
+            target, factory=factory, host=host, port=port, workers=workers, reload=reload,
+            log_level=log_level, app_dir=app_dir,
+        )
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the gateway; 0: any.")] = 0,
+    directory: Annotated[str | None, typer.Option("--dir", help="Where the data goes.")] = None,
+) -> None:
+    """Record an example gateway under example traffic, and watch. Example: dashcam demo --seconds 10"""
+    from dashcam.cli.demonstrating import demo as demonstrate
+
+    with errors_told():
+        raise typer.Exit(
+            demonstrate(views.make_console(), seconds=seconds, port=port, directory=directory)
+        )
+
+
+@app.command()
+def writer() -> None:
+    """Drain journals for apps that run writer=off; see `dashcam writer --help`."""
+
+
+@app.command()
+def migrate(store: StoreOption = None) -> None:
+    """Bring the store's schema up to date."""
+    from dashcam.store.schema import HEAD
+
+    with errors_told():
+        settings = _settings(store)
+        opened = open_store(settings.store)
+        try:
+            before = opened.schema_status()
+            opened.migrate()
+        finally:
+            opened.close()
+        done = "is current already" if before == "current" else f"was {before}, and is at {HEAD} now"
+        print(f"{without_credentials(settings.store)} {done}")
+
+
+@app.command()
+def prune(
+    older_than: Annotated[str, typer.Option(metavar="SPAN", help="Such as 30d.")],
+    store: StoreOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Delete records older than a span, in small steps. Example: dashcam prune --older-than 30d"""
+    from rich.progress import Progress
+
+    from dashcam.cli.filters import parse_time
+    from dashcam.store.retention import prune_all
+
+    with errors_told(), _opened(store) as opened:
+        parse_ago(older_than)
+        before = parse_time(older_than)
+        total = opened.stats(Query(scope=Scope.all(), to=before)).count
+        if dry_run:
+            print(f"{total} records began before {before}")
+            return
+        with Progress(console=views.make_console(stderr=True), transient=True) as progress:
+            task = progress.add_task("deleting", total=total)
+            advance: Callable[[int], None] = lambda done: progress.advance(task, done)  # noqa: E731
+            deleted = prune_all(opened, before=before, on_step=advance)
+        print(f"{deleted} records that began before {before} are deleted")
+
+
+@app.command()
+def recover(
+    file: Annotated[Path | None, typer.Argument(help="Default: failed_logs.jsonl.")] = None,
+    store: StoreOption = None,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds for the journals.")] = 60.0,
+) -> None:
+    """Deliver what dead processes have left in journals, and send failed_logs.jsonl again."""
+    from dashcam.cli.recovering import drain, resend
+
+    with errors_told():
+        settings = _settings(store)
+        if file is not None and not file.exists():
+            raise QueryError(f"there is no file {file}")
+        adopted, delivered = drain(settings, timeout_s=timeout)
+        try:
+            resent, refused, foreign = resend(settings, file or settings.failed_logs_path())
+        except OSError as error:
+            raise DashcamError(f"{error.filename}: {error.strerror}") from error
+        print(f"{adopted} records of dead processes are stored; {resent} refused ones are stored now, "
+              f"{refused} are refused again, {foreign} lines are no records")
+        if not delivered:
+            _fail("some journals could not be drained in time; is another writer running?", code=1)
+
+
+@app.command()
+def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check store, journal, rights, disk, backlog and clock; say what to do."""
+    from dashcam.cli.doctor import examine
+
+    with errors_told():
+        console = views.make_console()
+        styles = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+        failed = False
+        for finding in examine(_settings(store)):
+            failed |= finding.level == "fail"
+            if as_json:
+                _print_json(finding)
+                continue
+            console.print(f"{finding.level:<5}", style=styles[finding.level], end="")
+            console.print(views.safe(finding.what))
+            if finding.advice:
+                console.print(f"      → {views.safe(finding.advice)}", style="dim")
+        if failed:
+            raise typer.Exit(1)
+
+
+@journal_app.command("verify")
+def journal_verify(
+    directory: Annotated[Path | None, typer.Argument(help="Default: all of journal_dir.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every frame; exit code 1 when something is damaged."""
+    from dashcam.journal.inspect import verify
+
+    with errors_told():
+        damaged = False
+        for path in _directories(directory):
+            for report in verify(path):
+                damaged |= bool(report.damaged)
+                if as_json:
+                    _print_json(report)
+                    continue
+                print(f"{views.one_line(path.name)} {report.segment}: {report.frames} frames, "
+                      f"{report.records} records" + (", in use" if report.active else ", prepared"))
+                for at, length in report.damaged:
+                    print(f"  damaged: {length} bytes at offset {at}")
+        if damaged:
+            raise typer.Exit(1)
+
+
+@journal_app.command("dump")
+def journal_dump(
+    directory: Annotated[Path | None, typer.Argument(help="Default: all of journal_dir.")] = None,
+) -> None:
+    """Print every record that is in the journal, one JSON line each."""
+    from dashcam.journal.inspect import dump
+
+    with errors_told():
+        for path in _directories(directory):
+            for frame in dump(path):
+                sys.stdout.write(views.one_line(frame.payload.decode("utf-8", "replace").rstrip("\n")) + "\n")
+        sys.stdout.flush()
+
+
+@journal_app.command("repair")
+def journal_repair(
+    directory: Annotated[Path | None, typer.Argument(help="Default: all of journal_dir.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
+) -> None:
+    """Set damaged bytes aside and keep every whole record (only of dead processes)."""
+    from dashcam.journal.inspect import repair
+
+    with errors_told():
+        for path in _directories(directory):
+            for line in repair(path, dry_run=dry_run):
+                print(views.one_line(line))
+
+
+def _directories(directory: Path | None) -> list[Path]:
+    from dashcam.journal import list_directories
+
+    root = directory or Settings().journal_path()
+    if not root.is_dir():
+        raise QueryError(f"there is no directory {root}")
+    return [root] if list(root.glob("*.seg")) or (root / "owner.json").exists() else list_directories(root)

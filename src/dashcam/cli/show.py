@@ -1,0 +1,226 @@
+"""Records as text for a terminal: every value escaped, so that nothing recorded acts there."""
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from dashcam.store.base import Stats, StoredExchange, Summary
+
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+MOST_BODY_CHARACTERS = 20_000
+
+
+def safe(value: object) -> str:
+    """Escape control, bidirectional and invisible characters; tabs and line feeds stay."""
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
+
+
+def one_line(value: object) -> str:
+    """Escape as `safe` does, and line feeds and tabs too."""
+    return safe(value).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def size_text(size: int | None) -> str:
+    """Give a number of bytes as people read it."""
+    if size is None:
+        return "–"
+    number = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def duration_text(milliseconds: float | None) -> str:
+    """Give a duration as people read it."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 10:
+        return f"{milliseconds:.1f} ms"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds / 1000:.2f} s"
+
+
+def clock_text(timestamp: str | None) -> str:
+    """Give a record's time in the local zone; with the date when it isn't today."""
+    if timestamp is None:
+        return "–"
+    try:
+        local = datetime.fromisoformat(timestamp).astimezone()
+    except ValueError:
+        return one_line(timestamp)
+    clock = local.strftime("%H:%M:%S.") + f"{local.microsecond // 1000:03d}"
+    today = datetime.now(local.tzinfo).date()
+    return clock if local.date() == today else local.strftime("%Y-%m-%d ") + clock
+
+
+def status_style(row: Summary | StoredExchange) -> str:
+    """Choose a colour for a row by how it ended."""
+    if row.outcome in ("failed", "interrupted", "dropped") or (row.status_code or 0) >= 500:
+        return "bold red"
+    if row.outcome in ("disconnected", "quota_exceeded", "unauthenticated"):
+        return "magenta"
+    if (row.status_code or 0) >= 400:
+        return "yellow"
+    return "cyan" if (row.status_code or 0) >= 300 else "green"
+
+
+def row_line(row: Summary, *, width: int, amended: bool = False) -> Text:
+    """Make one line of a list, fitting the width."""
+    if row.outcome == "dropped":
+        between = f"{clock_text(row.dropped_first)} – {clock_text(row.dropped_last)}"
+        return Text(f"──── {row.dropped_count} records are missing, {between} ────", style="bold red")
+    wide = width >= 100
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(clock_text(row.request_timestamp), style="dim")
+    line.append(f" {row.status_code or '–':>3} ", style=status_style(row))
+    line.append(f"{one_line(row.method or '–'):<6} ", style="bold")
+    target = one_line(row.path or "–") + (f"?{one_line(row.query)}" if row.query else "")
+    tail = f" {duration_text(row.duration_ms):>8}"
+    if wide:
+        tail += f" {size_text(row.response_body_bytes):>9}  {one_line(row.user_id or ''):<15.15}"
+    tail += f" {row.id[-8:]}"
+    notes = [] if row.outcome == "completed" else [row.outcome]
+    if amended:
+        notes.append("amended")
+    if row.model and wide:
+        notes.append(f"{one_line(row.model)} {row.input_tokens or 0}→{row.output_tokens or 0}")
+    note = f" {', '.join(notes)}" if notes else ""
+    room = max(10, width - line.cell_len - len(tail) - len(note) - 1)
+    if len(target) > room:
+        target = target[: room - 1] + "…"
+    line.append(f"{target:<{room}}")
+    line.append(tail, style="dim" if not wide else "")
+    line.append(note, style=status_style(row))
+    return line
+
+
+def header_line(*, width: int) -> Text:
+    """Make the line above a list."""
+    left = f"{'time':<12} {'st':>3}  {'method':<6} path"
+    right = f"{'took':>8}"
+    if width >= 100:
+        right += f" {'size':>9}  {'user':<15}"
+    right += f" {'id':<8}"
+    return Text(left + " " * max(1, width - len(left) - len(right) - 1) + right, style="dim")
+
+
+def body_of(exchange: StoredExchange, side: str) -> Any:
+    """Make a body fit to be read: JSON indented and coloured, base64 as hex, text as text."""
+    body: str | None = getattr(exchange, f"{side}_body")
+    size: int | None = getattr(exchange, f"{side}_body_bytes")
+    encoding: str | None = getattr(exchange, f"{side}_body_encoding")
+    truncated: bool = getattr(exchange, f"{side}_body_truncated")
+    if body is None:
+        return Text("no body" if not size else f"{size_text(size)}, not kept", style="dim")
+    note = Text(f"{size_text(size)} on the wire" + (", cut" if truncated else ""), style="dim")
+    if encoding == "base64":
+        import base64
+
+        data = base64.b64decode(body)[:512]
+        lines = [
+            f"{at:06x}  {data[at : at + 16].hex(' '):<47}  "
+            + "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data[at : at + 16])
+            for at in range(0, len(data), 16)
+        ]
+        return Group(note, Text("\n".join(lines)))
+    text = body
+    lexer = "text"
+    try:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        lexer = "json"
+    except (ValueError, RecursionError):
+        pass
+    if len(text) > MOST_BODY_CHARACTERS:
+        text = text[:MOST_BODY_CHARACTERS] + "\n…"
+    shown = Syntax(safe(text), lexer, word_wrap=True, background_color="default")
+    return Group(note, shown)
+
+
+def whole(exchange: StoredExchange) -> Group:
+    """Make everything that is known of a record."""
+    overview = Table.grid(padding=(0, 2))
+    overview.add_column(style="dim")
+    overview.add_column(overflow="fold")
+
+    def add(name: str, value: object) -> None:
+        if value not in (None, "", [], {}):
+            overview.add_row(name, Text(one_line(value)))
+
+    add("id", exchange.id)
+    add("began", exchange.request_timestamp)
+    add("outcome", exchange.outcome)
+    add("took", duration_text(exchange.duration_ms))
+    add("first byte", duration_text(exchange.ttfb_ms) if exchange.ttfb_ms is not None else None)
+    for name in ("route", "host", "client_ip", "user_agent", "user_id", "api_key_id", "request_id",
+                 "trace_id", "model", "input_tokens", "output_tokens", "cost", "server", "process_id"):
+        add(name.replace("_", " "), getattr(exchange, name))
+    if (exchange.response_chunks or 0) > 1:
+        add("streamed", f"{exchange.response_chunks} chunks")
+    add("tags", json.dumps(exchange.tags, ensure_ascii=False) if exchange.tags else None)
+    add("redacted", ", ".join(exchange.redacted))
+    if exchange.outcome == "dropped":
+        add("missing", f"{exchange.dropped_count} records, {exchange.dropped_first} to {exchange.dropped_last}")
+    query = f"?{exchange.query}" if exchange.query else ""
+    title = Text(f"{one_line(exchange.method or '')} {one_line(exchange.path or '')}{one_line(query)}", style="bold")
+    title.append(f"  {exchange.status_code or '–'}", style=status_style(exchange))
+    parts: list[Any] = [title, overview]
+    for side in ("request", "response"):
+        parts.append(Text(f"\n{side}", style="bold underline"))
+        for name, value in getattr(exchange, f"{side}_headers"):
+            parts.append(Text.assemble((f"{one_line(name)}: ", "cyan"), one_line(value)))
+        parts.append(body_of(exchange, side))
+    if exchange.error_message or exchange.error_type:
+        parts.append(Text(f"\n{one_line(exchange.error_type or 'error')}: {one_line(exchange.error_message or '')}", style="bold red"))
+        if exchange.error_traceback:
+            parts.append(Text(safe(exchange.error_traceback), style="dim"))
+    return Group(*parts)
+
+
+def stats_view(stats: Stats, *, width: int) -> Group:
+    """Make the numbers of many rows, with a bar for each of the busiest routes."""
+    head = Table.grid(padding=(0, 3))
+    for _ in range(2):
+        head.add_column(style="dim")
+        head.add_column()
+    head.add_row("records", f"{stats.count}", "errors", f"{stats.errors}")
+    head.add_row("p50", duration_text(stats.duration_ms_p50), "p95", duration_text(stats.duration_ms_p95))
+    head.add_row("p99", duration_text(stats.duration_ms_p99), "dropped", f"{stats.dropped}")
+    head.add_row("received", size_text(stats.request_bytes), "sent", size_text(stats.response_bytes))
+    if stats.input_tokens or stats.output_tokens:
+        head.add_row("tokens in", f"{stats.input_tokens}", "tokens out", f"{stats.output_tokens}")
+    outcomes = "  ".join(f"{escape(name)} {count}" for name, count in stats.outcomes.items())
+    statuses = "  ".join(f"{name} {count}" for name, count in stats.statuses.items())
+    routes = Table(box=None, padding=(0, 1), header_style="dim")
+    bar = max(5, min(30, width - 60))
+    routes.add_column("route", overflow="ellipsis", no_wrap=True, max_width=max(15, width - bar - 42))
+    for name in ("count", "errors", "p50", "p95"):
+        routes.add_column(name, justify="right", no_wrap=True)
+    routes.add_column("")
+    most = max((path.count for path in stats.paths), default=1)
+    for path in stats.paths:
+        routes.add_row(
+            Text(one_line(path.route) or "–"),
+            f"{path.count}",
+            Text(f"{path.errors}", style="red" if path.errors else "dim"),
+            duration_text(path.duration_ms_p50),
+            duration_text(path.duration_ms_p95),
+            Text("█" * max(1, round(bar * path.count / most)), style="blue"),
+        )
+    return Group(head, Text(outcomes), Text(statuses), Text(""), routes)
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Make a console that interprets nothing in what it prints."""
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)

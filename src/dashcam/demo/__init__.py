@@ -1,0 +1,1 @@
+"""The example gateway of `dashcam demo`, and the traffic that it gets."""

@@ -1,0 +1,110 @@
+"""An example gateway: what `dashcam demo` records. All of its data is example data."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+
+from dashcam import annotate
+
+WORDS = "This answer is example data and was made word by word as a model would make it .".split()
+
+
+def know_user(request: Request) -> None:
+    """Take the user from the key, as a gateway would look it up."""
+    key = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if key.startswith("example-key-"):
+        number = key.removeprefix("example-key-")[:1]
+        annotate(user_id=f"example-user-{number}", api_key_id=f"example-key-id-{number}")
+
+
+async def echo(request: Request) -> Response:
+    """Give the JSON back."""
+    know_user(request)
+    return JSONResponse({"example": True, "echo": await request.json()})
+
+
+async def item(request: Request) -> Response:
+    """Give an item, when there is one."""
+    know_user(request)
+    number = request.path_params["item_id"]
+    if number > 90:
+        return JSONResponse({"example": True, "error": "no such item"}, status_code=404)
+    return JSONResponse({"example": True, "item": number, "price": number * 1.5})
+
+
+async def chat(request: Request) -> Response:
+    """Answer like a chat completion, whole or as a stream."""
+    know_user(request)
+    asked = await request.json()
+    usage = {"prompt_tokens": 12, "completion_tokens": len(WORDS), "total_tokens": 12 + len(WORDS)}
+    model = "example-model"
+    annotate(tags={"example": True})
+    if not asked.get("stream"):
+        message = {"role": "assistant", "content": " ".join(WORDS)}
+        return JSONResponse({"model": model, "choices": [{"message": message}], "usage": usage})
+
+    async def events() -> AsyncIterator[str]:
+        for word in WORDS:
+            delta = {"model": model, "choices": [{"delta": {"content": word + " "}}]}
+            yield f"data: {json.dumps(delta)}\n\n"
+            await asyncio.sleep(0.03)
+        yield f"data: {json.dumps({'model': model, 'choices': [], 'usage': usage})}\n\n"
+        yield "data: [DONE]\n\n"
+
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+
+async def fail(request: Request) -> Response:
+    """Fail, with a secret in the message that must not be kept."""
+    know_user(request)
+    raise RuntimeError("example failure: could not reach postgres://example:hunter2@db/example")
+
+
+async def slow(request: Request) -> Response:
+    """Take its time."""
+    know_user(request)
+    await asyncio.sleep(0.4)
+    return PlainTextResponse("slow, but there: example data\n")
+
+
+async def upload(request: Request) -> Response:
+    """Take a file."""
+    know_user(request)
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+    return JSONResponse({"example": True, "received_bytes": size}, status_code=201)
+
+
+async def download(request: Request) -> Response:
+    """Give bytes that are no text."""
+    return Response(bytes(range(256)) * 16, media_type="application/octet-stream")
+
+
+async def login(request: Request) -> Response:
+    """Take a password and give a token: neither is kept."""
+    await request.body()
+    response = JSONResponse({"example": True, "access_token": "example-token-never-kept"})
+    response.set_cookie("session", "example-cookie-never-kept")
+    return response
+
+
+app = Starlette(
+    routes=[
+        Route("/v1/echo", echo, methods=["POST"]),
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Mount(
+            "/shop",
+            routes=[Route("/items/{item_id:int}", item), Route("/upload", upload, methods=["POST"])],
+        ),
+        Route("/fail", fail),
+        Route("/slow", slow),
+        Route("/download", download),
+        Route("/login", login, methods=["POST"]),
+    ]
+)
