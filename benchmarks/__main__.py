@@ -16,7 +16,9 @@ def main() -> None:
         ),
         platform.machine(),
     )
-    cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
+    cores = sum(
+        line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines()
+    )
     print(f"{cpu}, {cores} cores, Python {platform.python_version()}, Linux {platform.release()}\n")
     for bench in (bench_server, bench_capture, bench_stream):
         bench.main()

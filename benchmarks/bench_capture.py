@@ -8,7 +8,6 @@ from pathlib import Path
 
 from benchmarks.load import BODY, HEADERS
 from benchmarks.servers import bare
-
 from dashcam import DashcamMiddleware, Recorder, Settings
 
 ROUNDS, REQUESTS = 15, 2000
@@ -49,7 +48,9 @@ def run() -> tuple[float, float]:
     """Give CPU microseconds per request: Starlette alone, and what dashcam adds to it."""
     with tempfile.TemporaryDirectory() as directory:
         recorder = Recorder(
-            Settings(environ={}, store=f"sqlite:///{directory}/r.db", writer="off", journal_bytes="4 GiB")
+            Settings(
+                environ={}, store=f"sqlite:///{directory}/r.db", writer="off", journal_bytes="4 GiB"
+            )
         )
         recorder.start()
         wrapped = DashcamMiddleware(bare, recorder=recorder)
@@ -80,7 +81,9 @@ def main(bare_request_us: float | None = None) -> None:
         from benchmarks.bench_server import measure
 
         bare_request_us = measure("bare")[1]
-    print(f"  of a bare uvicorn + Starlette request ({bare_request_us:.0f} µs): {added / bare_request_us:.3f}")
+    print(
+        f"  of a bare uvicorn + Starlette request ({bare_request_us:.0f} µs): {added / bare_request_us:.3f}"
+    )
 
 
 if __name__ == "__main__":

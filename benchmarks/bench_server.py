@@ -17,7 +17,10 @@ CONNECTIONS = 16
 
 def measure(variant: str) -> tuple[float, float]:
     """Give answers per second and the app process's CPU microseconds per answer."""
-    with tempfile.TemporaryDirectory() as directory, serving(variant, Path(directory)) as (port, pid):
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        serving(variant, Path(directory)) as (port, pid),
+    ):
         run_load(port, 0.5)  # warm up
         before, began = cpu_s(pid), time.monotonic()
         answers = run_load(port, SECONDS)

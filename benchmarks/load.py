@@ -9,7 +9,9 @@ import socket
 import sys
 import time
 
-BODY = json.dumps({"model": "example", "messages": [{"role": "user", "content": "x" * 900}], "n": 1})
+BODY = json.dumps(
+    {"model": "example", "messages": [{"role": "user", "content": "x" * 900}], "n": 1}
+)
 HEADERS = (
     "host: 127.0.0.1\r\nuser-agent: bench/1\r\naccept: */*\r\naccept-encoding: gzip\r\n"
     "authorization: Bearer example-token-1234567890\r\ncontent-type: application/json\r\n"
@@ -32,7 +34,7 @@ def load(port: int, *, seconds: float, connections: int) -> int:
             first = b""
             while b"\r\n\r\n" not in first:
                 first += connection.recv(65536)
-            head, _, rest = first.partition(b"\r\n\r\n")
+            head = first.partition(b"\r\n\r\n")[0]
             assert head.startswith(b"HTTP/1.1 200"), head
             size = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
             answer_bytes = len(head) + 4 + size

@@ -294,11 +294,18 @@ class Recorder:
     def statistics(self) -> Statistics:
         """Take a snapshot of this recorder's numbers; reads small files, so not per request."""
         journal, writer = self.journal, self._writer
-        lost_here = {"dropped": self._never_accepted, "capture_errors": self._capture_errors}
         if journal is None or writer is None:
-            return Statistics(last_error=self._last_error, **lost_here)
+            return Statistics(
+                dropped=self._never_accepted,
+                capture_errors=self._capture_errors,
+                last_error=self._last_error,
+            )
         status = writer.status
-        done = journal.checkpoint if isinstance(journal, MemoryJournal) else read_checkpoint(journal.path)
+        done = (
+            journal.checkpoint
+            if isinstance(journal, MemoryJournal)
+            else read_checkpoint(journal.path)
+        )
         accepted = journal.accepted + status.adopted
         stored = done.stored + status.adopted_stored
         failed = done.failed + status.adopted_failed
@@ -378,9 +385,7 @@ def _close(
     return delivered
 
 
-def _path_filter(
-    include: Sequence[str], exclude: Sequence[str]
-) -> Callable[[str], bool] | None:
+def _path_filter(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool] | None:
     """Make a test of a path from globs; None when every path passes."""
     if not include and not exclude:
         return None

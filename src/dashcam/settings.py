@@ -137,8 +137,11 @@ def _optional_names(value: Any) -> tuple[str, ...] | None:
 
 
 def _callable(value: Any) -> Callable[..., Any] | None:
-    if value is None or callable(value):
-        return value
+    if value is None:
+        return None
+    if callable(value):
+        given: Callable[..., Any] = value
+        return given
     problem = "must be a callable, or its address as module:name"
     if not isinstance(value, str):
         raise Problem(problem)
@@ -153,7 +156,8 @@ def _callable(value: Any) -> Callable[..., Any] | None:
         raise Problem(f"{problem} ({error})") from error
     if not callable(found):
         raise Problem(problem)
-    return found  # type: ignore[no-any-return]
+    checked: Callable[..., Any] = found
+    return checked
 
 
 def _store_url(value: Any) -> str:
@@ -383,7 +387,7 @@ class Settings:
         return (sqlite_path(self.store) or Path("x")).parent / ".dashcam" / "journal"
 
     def failed_logs_path(self) -> Path:
-        """Tell the file of refused records: the setting, or `failed_logs.jsonl` beside the journal."""
+        """Tell the file of refused records: as set, or `failed_logs.jsonl` beside the journal."""
         if self.failed_logs is not None:
             return Path(self.failed_logs)
         if self.in_memory:
@@ -424,6 +428,4 @@ def _warn_about_unknown(environ: Mapping[str, str]) -> None:
             continue
         name = variable.removeprefix(ENV_PREFIX).lower()
         if name not in NAMES:
-            warnings.warn(
-                f"{variable} is no setting of dashcam{_did_you_mean(name)}", stacklevel=4
-            )
+            warnings.warn(f"{variable} is no setting of dashcam{_did_you_mean(name)}", stacklevel=4)

@@ -66,7 +66,9 @@ def _json_texts(body: str) -> list[str]:
     for line in body.splitlines():
         text = line.removeprefix("data:").strip()
         # Only the events that carry what is looked for are decoded.
-        if text.startswith("{") and ('"usage"' in text or '"model"' in text or "eval_count" in text):
+        if text.startswith("{") and (
+            '"usage"' in text or '"model"' in text or "eval_count" in text
+        ):
             texts.append(text)
     # The first names the model, and the last ones the use; between them there is no news.
     return texts if len(texts) <= 8 else [*texts[:2], *texts[-6:]]

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import uvicorn
+
 from dashcam import DashcamMiddleware
 
 HEADERS = [(b"content-type", b"text/plain")]
@@ -50,7 +51,11 @@ app = DashcamMiddleware(tokens)
 
 def serve(listener: socket.socket, *, workers: int) -> None:
     config = uvicorn.Config(
-        "tests.apps.tokens:app", log_level="warning", access_log=False, lifespan="on", loop="asyncio"
+        "tests.apps.tokens:app",
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        loop="asyncio",
     )
     children = []
     for _ in range(workers - 1):

@@ -36,7 +36,9 @@ class Client(threading.Thread):
                     token = f"{self.token}-{number}"
                     self.sent.append(token)
                     if number % 5 == 0:
-                        connection.request("POST", f"/echo/{token}", body=b"x" * random.randrange(20_000))
+                        connection.request(
+                            "POST", f"/echo/{token}", body=b"x" * random.randrange(20_000)
+                        )
                     else:
                         connection.request("GET", f"/now/{token}")
                     connection.getresponse().read()

@@ -1,9 +1,10 @@
 """What is kept of a body that passes by."""
 
 import pytest
-from dashcam.capture.body import BodyBuffer, Budget
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dashcam.capture.body import BodyBuffer, Budget
 
 
 def buffer(limit, *chunks, lines=False, budget=None):
@@ -55,7 +56,12 @@ def test_lines_keep_head_and_tail(chunks, limit):
 
 def test_the_last_event_of_a_long_stream_is_kept():
     """Token use is in the last event: it survives, however long the stream was."""
-    made = buffer(1000, *[b"data: %d\n\n" % number for number in range(10_000)], b"data: usage\n\n", lines=True)
+    made = buffer(
+        1000,
+        *[b"data: %d\n\n" % number for number in range(10_000)],
+        b"data: usage\n\n",
+        lines=True,
+    )
     assert made.body().endswith(b"data: 9999\n\ndata: usage\n\n")
     assert made.body().startswith(b"data: 0\n\ndata: 1\n\n")
     assert made.truncated

@@ -5,14 +5,21 @@ import contextvars
 import itertools
 
 import pytest
-from dashcam import DashcamMiddleware, Identity, annotate
 from tests.drive import Server, body_messages, drive, http_scope
 
-START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+from dashcam import DashcamMiddleware, Identity, annotate
+
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"content-type", b"text/plain")],
+}
 
 
 def start(status=200, **headers):
-    pairs = [(name.replace("_", "-").encode(), str(value).encode()) for name, value in headers.items()]
+    pairs = [
+        (name.replace("_", "-").encode(), str(value).encode()) for name, value in headers.items()
+    ]
     return {"type": "http.response.start", "status": status, "headers": pairs}
 
 
@@ -66,14 +73,21 @@ def test_a_non_streaming_exchange_is_recorded_whole(recorder):
 
     seen = only(recorder)
     assert seen.outcome == "completed"
-    assert (seen.method, seen.scheme, seen.path, seen.query) == ("POST", "http", "/v1/echo", "a=1&b=%20x")
+    assert (seen.method, seen.scheme, seen.path, seen.query) == (
+        "POST",
+        "http",
+        "/v1/echo",
+        "a=1&b=%20x",
+    )
     assert seen.host == "example.test:8000"
     assert seen.http_version == "1.1"
     assert seen.status_code == 201
     assert seen.client_ip == "127.0.0.9"
     assert seen.user_agent == "probe/1.0"
     assert seen.request_id == "req-7"
-    assert [list(pair) for pair in seen.request_headers] == [[n.decode(), v.decode()] for n, v in headers]
+    assert [list(pair) for pair in seen.request_headers] == [
+        [n.decode(), v.decode()] for n, v in headers
+    ]
     assert [list(pair) for pair in seen.response_headers] == [["content-type", "application/json"]]
     assert (seen.request_body, seen.request_body_bytes) == ('{"n":1}', 7)
     assert (seen.response_body, seen.response_body_bytes) == ('{"ok":true}', 11)
@@ -91,7 +105,9 @@ def test_a_streaming_exchange_is_recorded_whole(recorder):
     """All chunks of a stream are one body, with their times and sizes."""
     chunks = [b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"]
     app = app_that_sends(
-        start(content_type="text/event-stream"), *(body(chunk, more=True) for chunk in chunks), body()
+        start(content_type="text/event-stream"),
+        *(body(chunk, more=True) for chunk in chunks),
+        body(),
     )
 
     drive(app, recorder=recorder)
@@ -110,12 +126,24 @@ def test_a_body_is_bounded_and_says_so(make_recorder):
     recorder = make_recorder(max_body_bytes=10)
     app = app_that_sends(START, body(b"x" * 25, more=True), body(b"y" * 25))
 
-    drive(app, recorder=recorder, scope=http_scope("POST", headers=[("content-type", b"text/plain")]),
-          incoming=body_messages(b"r" * 30))
+    drive(
+        app,
+        recorder=recorder,
+        scope=http_scope("POST", headers=[("content-type", b"text/plain")]),
+        incoming=body_messages(b"r" * 30),
+    )
 
     seen = only(recorder)
-    assert (seen.response_body, seen.response_body_bytes, seen.response_body_truncated) == ("x" * 10, 50, True)
-    assert (seen.request_body, seen.request_body_bytes, seen.request_body_truncated) == ("r" * 10, 30, True)
+    assert (seen.response_body, seen.response_body_bytes, seen.response_body_truncated) == (
+        "x" * 10,
+        50,
+        True,
+    )
+    assert (seen.request_body, seen.request_body_bytes, seen.request_body_truncated) == (
+        "r" * 10,
+        30,
+        True,
+    )
 
 
 def test_max_body_bytes_0_keeps_no_bodies(make_recorder):
@@ -131,13 +159,21 @@ def test_an_unread_request_body_has_its_declared_size(recorder):
     scope = http_scope("POST", headers=[("content-length", b"99"), ("content-type", b"text/plain")])
     drive(app_that_sends(START, body(b"no"), read=False), recorder=recorder, scope=scope)
     seen = only(recorder)
-    assert (seen.request_body, seen.request_body_bytes, seen.request_body_truncated) == (None, 99, True)
+    assert (seen.request_body, seen.request_body_bytes, seen.request_body_truncated) == (
+        None,
+        99,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "trace_id", "span_id"),
     [
-        (b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"),
+        (
+            b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "0af7651916cd43dd8448eb211c80319c",
+            "b7ad6b7169203331",
+        ),
         (b"00-00000000000000000000000000000000-b7ad6b7169203331-01", None, None),
         (b"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", None, None),
         (b"garbage", None, None),
@@ -146,7 +182,11 @@ def test_an_unread_request_body_has_its_declared_size(recorder):
 )
 def test_traceparent_gives_trace_span_and_request_id(recorder, value, trace_id, span_id):
     """A valid traceparent gives trace and span id, and the request id when there is none."""
-    drive(app_that_sends(START, body(b"x")), recorder=recorder, scope=http_scope(headers=[("traceparent", value)]))
+    drive(
+        app_that_sends(START, body(b"x")),
+        recorder=recorder,
+        scope=http_scope(headers=[("traceparent", value)]),
+    )
     seen = only(recorder)
     assert (seen.trace_id, seen.span_id) == (trace_id, span_id)
     assert seen.request_id == (trace_id or seen.id)
@@ -160,13 +200,26 @@ def test_traceparent_gives_trace_span_and_request_id(recorder, value, trace_id, 
     [
         ("GET", [START, body(b"abc")], 1),
         ("GET", [START, body(b"abc", more=True), body(b"d", more=True), body()], 3),
-        ("GET", [start(content_length=4), body(b"ab", more=True), body(b"cd", more=True), body()], 2),
+        (
+            "GET",
+            [start(content_length=4), body(b"ab", more=True), body(b"cd", more=True), body()],
+            2,
+        ),
         ("GET", [start(content_length=0), body()], 0),
         ("HEAD", [start(content_length=4), body()], 0),
         ("GET", [start(204), body()], 0),
         ("GET", [start(304), body()], 0),
         ("GET", [start(content_length=9), {"type": "http.response.pathsend", "path": "/x"}], 1),
-        ("GET", [START, body(b"a", more=True), body(b"b"), {"type": "http.response.trailers", "headers": []}], 2),
+        (
+            "GET",
+            [
+                START,
+                body(b"a", more=True),
+                body(b"b"),
+                {"type": "http.response.trailers", "headers": []},
+            ],
+            2,
+        ),
         ("GET", [{"type": "http.response.early_hint", "links": []}, START, body(b"a")], 2),
         ("GET", [{"type": "http.response.debug", "info": {}}, START, body(b"a")], 2),
         ("GET", [START, {"type": "http.response.zerocopysend", "file": 3, "count": 7}], 1),
@@ -186,7 +239,10 @@ def test_the_record_is_there_before_the_message_that_completes_the_response(
 
 def test_sizes_of_what_the_server_sends_from_files(recorder):
     """pathsend and zero-copy bodies aren't seen, but measured."""
-    drive(app_that_sends(start(content_length=9), {"type": "http.response.pathsend", "path": "/x"}), recorder=recorder)
+    drive(
+        app_that_sends(start(content_length=9), {"type": "http.response.pathsend", "path": "/x"}),
+        recorder=recorder,
+    )
     assert only(recorder).response_body_bytes == 9
 
 
@@ -216,13 +272,23 @@ def raising(error, *messages):
     return app
 
 
-ERRORS = [ValueError("bad"), asyncio.CancelledError(), ExceptionGroup("several", [ValueError("a"), KeyError("b")]), BaseException("base")]
+ERRORS = [
+    ValueError("bad"),
+    asyncio.CancelledError(),
+    ExceptionGroup("several", [ValueError("a"), KeyError("b")]),
+    BaseException("base"),
+]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize(
     ("messages", "status", "revisions"),
-    [([], 500, [1]), ([START], 200, [1]), ([START, body(b"x", more=True)], 200, [1]), ([START, body(b"x")], 200, [1, 2])],
+    [
+        ([], 500, [1]),
+        ([START], 200, [1]),
+        ([START, body(b"x", more=True)], 200, [1]),
+        ([START, body(b"x")], 200, [1, 2]),
+    ],
     ids=["before start", "after start", "in the body", "after the body"],
 )
 def test_what_the_app_raises_is_raised_and_recorded(recorder, error, messages, status, revisions):
@@ -233,7 +299,10 @@ def test_what_the_app_raises_is_raised_and_recorded(recorder, error, messages, s
     seen = only(recorder)
     assert seen.outcome == "failed"
     assert seen.status_code == status
-    assert seen.error_type in (type(error).__name__, f"{type(error).__module__}.{type(error).__name__}")
+    assert seen.error_type in (
+        type(error).__name__,
+        f"{type(error).__module__}.{type(error).__name__}",
+    )
     assert type(error).__name__ in seen.error_traceback
 
 
@@ -245,7 +314,9 @@ def test_the_exceptions_context_is_its_own(recorder):
     assert server.raised.__cause__ is None
 
 
-@pytest.mark.parametrize(("messages", "status"), [([], 500), ([START], 200), ([START, body(b"x", more=True)], 200)])
+@pytest.mark.parametrize(
+    ("messages", "status"), [([], 500), ([START], 200), ([START, body(b"x", more=True)], 200)]
+)
 def test_an_app_that_returns_too_early_has_failed(recorder, messages, status):
     """No start, or no last body message: `failed`, with a message and no exception."""
     server = drive(app_that_sends(*messages), recorder=recorder)
@@ -257,7 +328,10 @@ def test_an_app_that_returns_too_early_has_failed(recorder, messages, status):
 
 def test_a_client_that_leaves_during_the_request_body(recorder):
     """Disconnect before the body is read: `disconnected`, no status, what was read is kept."""
-    incoming = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+    incoming = [
+        {"type": "http.request", "body": b"half", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
 
     async def app(scope, receive, send):
         assert await read_all(receive) is None
@@ -266,7 +340,11 @@ def test_a_client_that_leaves_during_the_request_body(recorder):
     drive(app, recorder=recorder, scope=scope, incoming=incoming)
     seen = only(recorder)
     assert (seen.outcome, seen.status_code) == ("disconnected", None)
-    assert (seen.request_body, seen.request_body_bytes, seen.request_body_truncated) == ("half", 8, True)
+    assert (seen.request_body, seen.request_body_bytes, seen.request_body_truncated) == (
+        "half",
+        8,
+        True,
+    )
 
 
 def stream_until_disconnect(chunks, content_type="text/plain"):
@@ -288,7 +366,9 @@ def test_a_stream_that_the_client_leaves_is_recorded_as_far_as_it_went(recorder)
     assert (seen.outcome, seen.status_code, seen.response_body) == ("disconnected", 200, "onetwo")
 
 
-@pytest.mark.parametrize("final", [b"data: [DONE]\n\n", b'event: message_stop\ndata: {"type":"message_stop"}\n\n'])
+@pytest.mark.parametrize(
+    "final", [b"data: [DONE]\n\n", b'event: message_stop\ndata: {"type":"message_stop"}\n\n']
+)
 def test_an_sse_client_that_leaves_after_the_final_event_has_had_it_all(recorder, final):
     """Leaving after the stream's closing event counts as completed."""
     incoming = [*body_messages(), {"type": "http.disconnect"}]
@@ -345,7 +425,11 @@ def test_an_annotated_outcome_wins_over_a_failure(recorder):
 
 def test_nothing_is_read_ahead(recorder):
     """An app that doesn't read its body: no message is taken from the server for it."""
-    server = drive(app_that_sends(START, body(b"x"), read=False), recorder=recorder, incoming=body_messages(b"a", b"b"))
+    server = drive(
+        app_that_sends(START, body(b"x"), read=False),
+        recorder=recorder,
+        incoming=body_messages(b"a", b"b"),
+    )
     assert server.given == []
 
 
@@ -368,7 +452,11 @@ def test_a_body_read_late_or_twice(recorder):
 
 def test_messages_are_the_same_objects_for_the_app(recorder):
     """receive gives the app the server's own message objects."""
-    incoming = [{"type": "http.request", "body": b"a", "more_body": True}, {"type": "x.unknown"}, {"type": "http.request"}]
+    incoming = [
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "x.unknown"},
+        {"type": "http.request"},
+    ]
     got = []
 
     async def app(scope, receive, send):
@@ -469,7 +557,16 @@ def test_back_pressure_reaches_the_app(recorder):
 
 @pytest.mark.parametrize(
     "broken",
-    ["record", "_redactor.redact", "_line", "journal.append", "journal.begin", "journal.end", "identify", "before_record"],
+    [
+        "record",
+        "_redactor.redact",
+        "_line",
+        "journal.append",
+        "journal.begin",
+        "journal.end",
+        "identify",
+        "before_record",
+    ],
 )
 def test_dashcams_own_failure_changes_no_answer(make_recorder, monkeypatch, broken, caplog):
     """Whatever of dashcam raises, the client gets the same messages and the app no exception."""
@@ -542,7 +639,9 @@ async def identify_later(scope):
     return Identity(user_id=scope["path"])
 
 
-@pytest.mark.parametrize("identify", [lambda scope: Identity(user_id=scope["path"]), identify_later])
+@pytest.mark.parametrize(
+    "identify", [lambda scope: Identity(user_id=scope["path"]), identify_later]
+)
 @pytest.mark.parametrize("fails", [False, True])
 def test_owner_from_identify(make_recorder, identify, fails):
     """The identify callable, sync or async, says who it was; also of a request that failed."""
@@ -577,7 +676,10 @@ def test_annotate_after_the_response_amends_the_record(recorder):
         annotate(tags={"later": True})
 
     drive(app, recorder=recorder)
-    assert [(seen.revision, seen.tags) for seen in recorder.lines()] == [(1, {}), (2, {"later": True})]
+    assert [(seen.revision, seen.tags) for seen in recorder.lines()] == [
+        (1, {}),
+        (2, {"later": True}),
+    ]
     assert recorder.statistics().accepted == 1
 
 
@@ -596,7 +698,9 @@ def test_annotate_keep(recorder, keep):
         assert seen == []
     else:
         expected = ("xyz", "q=1", 3) if keep == "all" else (None, None, 3)
-        assert [(each.response_body, each.query, each.response_body_bytes) for each in seen] == [expected]
+        assert [(each.response_body, each.query, each.response_body_bytes) for each in seen] == [
+            expected
+        ]
         assert all(bool(each.response_headers) == (keep == "all") for each in seen)
 
 
@@ -621,13 +725,22 @@ def test_sampling_keeps_errors_and_refusals(make_recorder):
     drive(app_that_sends(start(500), body(b"x")), recorder=recorder)
     drive(raising(ValueError(), START, body(b"x")), recorder=recorder)
     drive(refused, recorder=recorder)
-    assert [seen.outcome for seen in recorder.exchanges()] == ["completed", "completed", "failed", "quota_exceeded"]
+    assert [seen.outcome for seen in recorder.exchanges()] == [
+        "completed",
+        "completed",
+        "failed",
+        "quota_exceeded",
+    ]
     assert recorder.statistics().accepted == 4
 
 
 @pytest.mark.parametrize(
     ("settings", "recorded"),
-    [({}, ["/a/1", "/b", "/health"]), ({"exclude_paths": ["/health", "/a/*"]}, ["/b"]), ({"include_paths": ["/a/*"]}, ["/a/1"])],
+    [
+        ({}, ["/a/1", "/b", "/health"]),
+        ({"exclude_paths": ["/health", "/a/*"]}, ["/b"]),
+        ({"include_paths": ["/a/*"]}, ["/a/1"]),
+    ],
 )
 def test_paths_can_be_chosen(make_recorder, settings, recorded):
     """include_paths and exclude_paths are globs over the path."""
@@ -681,7 +794,9 @@ def test_5000_requests_at_once_share_one_budget(make_recorder):
         async def one():
             server = Server(recorder, body_messages(megabyte))
             server.send = ignore
-            scope = http_scope("POST", headers=[("content-type", b"text/plain")], gate=(gate, reached))
+            scope = http_scope(
+                "POST", headers=[("content-type", b"text/plain")], gate=(gate, reached)
+            )
             await middleware(scope, server.receive, server.send)
 
         async def ignore(message):
@@ -703,7 +818,14 @@ def test_5000_requests_at_once_share_one_budget(make_recorder):
 
 
 HOSTILE = [
-    "\r\nSet-Cookie: x", "a\u2028b\u2029c", "\u202egnp.exe", "nul\x00nul", "\x1b[31m", "\ud800lone", "\U0001f600", "'; DROP TABLE request_logs; --",
+    "\r\nSet-Cookie: x",
+    "a\u2028b\u2029c",
+    "\u202egnp.exe",
+    "nul\x00nul",
+    "\x1b[31m",
+    "\ud800lone",
+    "\U0001f600",
+    "'; DROP TABLE request_logs; --",
 ]
 
 
@@ -715,7 +837,9 @@ def test_hostile_text_stays_one_line_and_comes_back(recorder, text):
     drive(app_that_sends(START, body(raw)), recorder=recorder, scope=scope)
     seen = only(recorder)
     assert seen.path == "/" + text.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
-    assert dict(map(tuple, seen.request_headers))["x-odd"] == raw.decode("latin-1").replace("\x00", "\ufffd")
+    assert dict(map(tuple, seen.request_headers))["x-odd"] == raw.decode("latin-1").replace(
+        "\x00", "\ufffd"
+    )
     assert seen.response_body_bytes == len(raw)
 
 
@@ -726,7 +850,10 @@ def test_10000_headers(recorder):
     assert len(only(recorder).request_headers) == 10_000
 
 
-@pytest.mark.parametrize("path", ["//double//slash", "/a/../b", "/%2e%2e/", "http://other.test/absolute", "/" + "x" * 70_000])
+@pytest.mark.parametrize(
+    "path",
+    ["//double//slash", "/a/../b", "/%2e%2e/", "http://other.test/absolute", "/" + "x" * 70_000],
+)
 def test_the_path_is_the_scopes(recorder, path):
     """The path is scope["path"] as it is; a Host header with a path in it changes nothing."""
     scope = http_scope(path=path, headers=[("host", b"evil.test/with/a/path?x=1")])
@@ -743,7 +870,9 @@ def test_headers_that_can_be_read_only_once_reach_both(recorder):
 
     async def app(scope, receive, send):
         got.extend(scope["headers"])
-        await send({"type": "http.response.start", "status": 200, "headers": iter([(b"x-b", b"2")])})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": iter([(b"x-b", b"2")])}
+        )
         await send(body(b"x"))
 
     server = drive(app, recorder=recorder, scope=scope)

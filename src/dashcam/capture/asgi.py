@@ -46,9 +46,7 @@ class DashcamMiddleware:
         SettingsError: a setting is wrong, or both a recorder and settings are given.
     """
 
-    def __init__(
-        self, app: ASGIApp, recorder: "Recorder | None" = None, **settings: Any
-    ) -> None:
+    def __init__(self, app: ASGIApp, recorder: "Recorder | None" = None, **settings: Any) -> None:
         if recorder is None:
             from dashcam.recorder import Recorder
             from dashcam.settings import Settings
@@ -79,9 +77,7 @@ class DashcamMiddleware:
             await self.app(scope, receive, send)
 
 
-def _begin(
-    recorder: "Recorder", scope: Scope, receive: Receive, send: Send
-) -> "Capture | None":
+def _begin(recorder: "Recorder", scope: Scope, receive: Receive, send: Send) -> "Capture | None":
     try:
         return Capture(recorder, scope, receive, send)
     except Exception as error:  # the border: a failure of capture must not reach the app
@@ -241,11 +237,7 @@ class Capture(Observation):
                 message["headers"] = headers  # see Capture.__init__
         status_code = int(message["status"])
         self.respond(status_code, headers)
-        if (
-            self.method == "HEAD"
-            or status_code in (204, 304)
-            or self.content_length == 0
-        ):
+        if self.method == "HEAD" or status_code in (204, 304) or self.content_length == 0:
             await self._finish()
 
     def _sent_by_server(self, size: int | None, at_ns: int) -> None:
@@ -333,9 +325,7 @@ class Capture(Observation):
 def _checked(identity: Any) -> Identity | None:
     if identity is None or isinstance(identity, Identity):
         return identity
-    raise TypeError(
-        f"identify must return dashcam.Identity or None, got {type(identity).__name__}"
-    )
+    raise TypeError(f"identify must return dashcam.Identity or None, got {type(identity).__name__}")
 
 
 def _name_of(user: Any) -> str | None:

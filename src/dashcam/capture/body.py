@@ -4,6 +4,7 @@ A buffer copies what it keeps, never holds more than its limit, and must cost ne
 for the common body of one chunk. What doesn't fit is counted, never kept.
 """
 
+
 class Budget:
     """Bytes of bodies held at once over all requests (`capture_bytes`).
 

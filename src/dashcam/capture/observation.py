@@ -8,7 +8,7 @@ serves the request only.
 import random
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from uuid_utils import uuid7
@@ -346,7 +346,7 @@ class Observation:
         if type(body) is BodyBuffer:
             exchange.response_body = body.body() or None
             exchange.response_body_truncated = body.truncated
-        elif body:
+        elif isinstance(body, bytes) and body:
             limit = self.recorder.max_body_bytes
             exchange.response_body = body[:limit] or None
             exchange.response_body_truncated = len(body) > limit

@@ -120,8 +120,16 @@ def ls(
     """List records, newest first. Example: dashcam ls --status 4xx --from 2h"""
     with errors_told(), _opened(store) as opened:
         query = make_query(
-            limit=max(limit, 1), status=status, method=method, path=path, outcome=outcome, user=user,
-            from_=from_, to=to, text=text, errors=errors,
+            limit=max(limit, 1),
+            status=status,
+            method=method,
+            path=path,
+            outcome=outcome,
+            user=user,
+            from_=from_,
+            to=to,
+            text=text,
+            errors=errors,
         )
         rows = opened.page(query)
         if as_json:
@@ -154,7 +162,9 @@ def show(
 
 def _find(store: Store, wanted: str) -> StoredExchange:
     if len(wanted) < 6 or not set(wanted) <= set("0123456789abcdef-"):
-        raise QueryError(f"an id is 36 hex digits and dashes, or 6 and more of its end, got {wanted!r}")
+        raise QueryError(
+            f"an id is 36 hex digits and dashes, or 6 and more of its end, got {wanted!r}"
+        )
     if len(wanted) == 36:
         found = store.get(wanted, Scope.all())
         if found is not None:
@@ -193,8 +203,16 @@ def tail(
 
     with errors_told(), _opened(store) as opened:
         query = make_query(
-            limit=1000, status=status, method=method, path=path, outcome=outcome, user=user,
-            from_=None, to=None, text=text, errors=errors,
+            limit=1000,
+            status=status,
+            method=method,
+            path=path,
+            outcome=outcome,
+            user=user,
+            from_=None,
+            to=None,
+            text=text,
+            errors=errors,
         )
         console = views.make_console()
         follower = Follower(opened, query, last=limit)
@@ -212,14 +230,25 @@ def tail(
 
 @app.command()
 def stats(
-    store: StoreOption = None, from_: FromOption = None, to: ToOption = None,
-    user: UserOption = None, as_json: JsonOption = False,
+    store: StoreOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    user: UserOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Count and measure records. Example: dashcam stats --from 1d"""
     with errors_told(), _opened(store) as opened:
         query = make_query(
-            limit=1, status=None, method=None, path=None, outcome=None, user=user, from_=from_,
-            to=to, text=None, errors=False,
+            limit=1,
+            status=None,
+            method=None,
+            path=None,
+            outcome=None,
+            user=user,
+            from_=from_,
+            to=to,
+            text=None,
+            errors=False,
         )
         found = opened.stats(query)
         if as_json:
@@ -236,7 +265,9 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    reload: Annotated[bool, typer.Option("--reload", help="Restart when the code changes.")] = False,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Restart when the code changes.")
+    ] = False,
     factory: Annotated[bool, typer.Option("--factory", help="MODULE:APP makes the app.")] = False,
     writer: Annotated[str | None, typer.Option(help="thread, process or off.")] = None,
     log_level: Annotated[str, typer.Option(help="Of uvicorn.")] = "info",
@@ -250,14 +281,22 @@ def run(
 
     with errors_told():
         if log_level not in ("critical", "error", "warning", "info", "debug", "trace"):
-            raise QueryError(f"log-level must be critical, error, warning, info, debug or trace, got {log_level!r}")
+            raise QueryError(
+                f"log-level must be critical, error, warning, info, debug or trace, got {log_level!r}"
+            )
         settings = _settings(store, writer=writer)
         # The workers are processes of their own: they read the environment.
         os.environ["DASHCAM_STORE"] = settings.store
         os.environ["DASHCAM_WRITER"] = settings.writer
         serve(
-            target, factory=factory, host=host, port=port, workers=workers, reload=reload,
-            log_level=log_level, app_dir=app_dir,
+            target,
+            factory=factory,
+            host=host,
+            port=port,
+            workers=workers,
+            reload=reload,
+            log_level=log_level,
+            app_dir=app_dir,
         )
 
 
@@ -294,7 +333,9 @@ def migrate(store: StoreOption = None) -> None:
             opened.migrate()
         finally:
             opened.close()
-        done = "is current already" if before == "current" else f"was {before}, and is at {HEAD} now"
+        done = (
+            "is current already" if before == "current" else f"was {before}, and is at {HEAD} now"
+        )
         print(f"{without_credentials(settings.store)} {done}")
 
 
@@ -342,8 +383,10 @@ def recover(
             resent, refused, foreign = resend(settings, file or settings.failed_logs_path())
         except OSError as error:
             raise DashcamError(f"{error.filename}: {error.strerror}") from error
-        print(f"{adopted} records of dead processes are stored; {resent} refused ones are stored now, "
-              f"{refused} are refused again, {foreign} lines are no records")
+        print(
+            f"{adopted} records of dead processes are stored; {resent} refused ones are stored now, "
+            f"{refused} are refused again, {foreign} lines are no records"
+        )
         if not delivered:
             _fail("some journals could not be drained in time; is another writer running?", code=1)
 
@@ -386,8 +429,10 @@ def journal_verify(
                 if as_json:
                     _print_json(report)
                     continue
-                print(f"{views.one_line(path.name)} {report.segment}: {report.frames} frames, "
-                      f"{report.records} records" + (", in use" if report.active else ", prepared"))
+                print(
+                    f"{views.one_line(path.name)} {report.segment}: {report.frames} frames, "
+                    f"{report.records} records" + (", in use" if report.active else ", prepared")
+                )
                 for at, length in report.damaged:
                     print(f"  damaged: {length} bytes at offset {at}")
         if damaged:
@@ -404,7 +449,9 @@ def journal_dump(
     with errors_told():
         for path in _directories(directory):
             for frame in dump(path):
-                sys.stdout.write(views.one_line(frame.payload.decode("utf-8", "replace").rstrip("\n")) + "\n")
+                sys.stdout.write(
+                    views.one_line(frame.payload.decode("utf-8", "replace").rstrip("\n")) + "\n"
+                )
         sys.stdout.flush()
 
 
@@ -428,4 +475,8 @@ def _directories(directory: Path | None) -> list[Path]:
     root = directory or Settings().journal_path()
     if not root.is_dir():
         raise QueryError(f"there is no directory {root}")
-    return [root] if list(root.glob("*.seg")) or (root / "owner.json").exists() else list_directories(root)
+    return (
+        [root]
+        if list(root.glob("*.seg")) or (root / "owner.json").exists()
+        else list_directories(root)
+    )

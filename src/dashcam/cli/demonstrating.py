@@ -39,7 +39,8 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
             return 1
         console.print(
             Text.assemble(
-                ("dashcam demo", "bold"), f": an example gateway runs on http://127.0.0.1:{port} and "
+                ("dashcam demo", "bold"),
+                f": an example gateway runs on http://127.0.0.1:{port} and "
                 f"gets example traffic; its records arrive in\n{url}",
             )
         )
@@ -63,7 +64,11 @@ def _gateway(url: str, place: Path, port: int) -> "subprocess.Popen[bytes]":
     with (place / "gateway.log").open("wb") as log:
         return subprocess.Popen(
             [*command, "--port", str(port), "--store", url, "--log-level", "warning"],
-            env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            env=env,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
 
@@ -124,7 +129,10 @@ def _summary(console: Console, url: str, traffic: Traffic, place: Path) -> int:
     left = stats.count - stored
     missing = answered - stored
     if missing > 0:
-        console.print(f"\n{missing} of {answered} answers that clients received are not stored", style="bold red")
+        console.print(
+            f"\n{missing} of {answered} answers that clients received are not stored",
+            style="bold red",
+        )
     else:
         console.print(
             f"\nclients received {answered} answers whole, {stored} are stored as completed or failed; "

@@ -30,7 +30,10 @@ class Finding(msgspec.Struct, frozen=True):
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at store, journal, backlog, failed file, disk and clock."""
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _store, _journal, _backlog, _failed_logs,
+        _store,
+        _journal,
+        _backlog,
+        _failed_logs,
     )
     for check in checks:
         try:
@@ -50,14 +53,16 @@ def _store(settings: Settings) -> Iterator[Finding]:
             ahead = timestamp(time.time_ns() + 60_000_000_000)
             if newest and newest[0].request_timestamp > ahead:
                 yield Finding(
-                    "warn", f"the newest record is of {newest[0].request_timestamp}, in the future",
+                    "warn",
+                    f"the newest record is of {newest[0].request_timestamp}, in the future",
                     "check the clocks of the hosts that record",
                 )
         elif status == "empty":
             yield Finding("ok", f"store {name} is empty: the first start makes its table")
         else:
             yield Finding(
-                "fail", f"the schema of {name} is {status} than this dashcam",
+                "fail",
+                f"the schema of {name} is {status} than this dashcam",
                 "run `dashcam migrate`" if status == "older" else "install the newer dashcam",
             )
     except DashcamError as error:
@@ -83,7 +88,8 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         yield Finding("fail", f"journal {root} is on {kind}", "use ext4, XFS or tmpfs")
     elif kind in ("overlay", "tmpfs"):
         yield Finding(
-            "warn", f"journal {root} is on {kind}: it goes with the container or at a reboot",
+            "warn",
+            f"journal {root} is on {kind}: it goes with the container or at a reboot",
             "put journal_dir on a volume",
         )
     else:
@@ -93,8 +99,10 @@ def _journal(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(there).free
     if free < settings.journal_bytes:
         yield Finding(
-            "warn", f"{free >> 20} MiB are free, less than journal_bytes "
-            f"({settings.journal_bytes >> 20} MiB)", "free some space, or lower journal_bytes",
+            "warn",
+            f"{free >> 20} MiB are free, less than journal_bytes "
+            f"({settings.journal_bytes >> 20} MiB)",
+            "free some space, or lower journal_bytes",
         )
     else:
         yield Finding("ok", f"{free >> 20} MiB are free for the journal")
@@ -111,7 +119,8 @@ def _backlog(settings: Settings) -> Iterator[Finding]:
         pending = source.pending()
         if source.fingerprint != own:
             yield Finding(
-                "warn", f"{path.name}: {pending} records for another store",
+                "warn",
+                f"{path.name}: {pending} records for another store",
                 "start an app with that store, or run `dashcam recover --store URL`",
             )
             continue
@@ -119,7 +128,8 @@ def _backlog(settings: Settings) -> Iterator[Finding]:
         source.close()
         if dead and pending:
             yield Finding(
-                "warn", f"{path.name}: {pending} records of a process that is gone",
+                "warn",
+                f"{path.name}: {pending} records of a process that is gone",
                 "run `dashcam recover`, or start the app",
             )
         else:
@@ -133,7 +143,8 @@ def _failed_logs(settings: Settings) -> Iterator[Finding]:
     size = path.stat().st_size if path.exists() else 0
     if size:
         yield Finding(
-            "warn", f"{path} has {size} bytes of records that the store refused",
+            "warn",
+            f"{path} has {size} bytes of records that the store refused",
             "see the errors in it, then run `dashcam recover`",
         )
     else:

@@ -80,7 +80,9 @@ def row_line(row: Summary, *, width: int, amended: bool = False) -> Text:
     """Make one line of a list, fitting the width."""
     if row.outcome == "dropped":
         between = f"{clock_text(row.dropped_first)} – {clock_text(row.dropped_last)}"
-        return Text(f"──── {row.dropped_count} records are missing, {between} ────", style="bold red")
+        return Text(
+            f"──── {row.dropped_count} records are missing, {between} ────", style="bold red"
+        )
     wide = width >= 100
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(clock_text(row.request_timestamp), style="dim")
@@ -163,17 +165,37 @@ def whole(exchange: StoredExchange) -> Group:
     add("outcome", exchange.outcome)
     add("took", duration_text(exchange.duration_ms))
     add("first byte", duration_text(exchange.ttfb_ms) if exchange.ttfb_ms is not None else None)
-    for name in ("route", "host", "client_ip", "user_agent", "user_id", "api_key_id", "request_id",
-                 "trace_id", "model", "input_tokens", "output_tokens", "cost", "server", "process_id"):
+    for name in (
+        "route",
+        "host",
+        "client_ip",
+        "user_agent",
+        "user_id",
+        "api_key_id",
+        "request_id",
+        "trace_id",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "cost",
+        "server",
+        "process_id",
+    ):
         add(name.replace("_", " "), getattr(exchange, name))
     if (exchange.response_chunks or 0) > 1:
         add("streamed", f"{exchange.response_chunks} chunks")
     add("tags", json.dumps(exchange.tags, ensure_ascii=False) if exchange.tags else None)
     add("redacted", ", ".join(exchange.redacted))
     if exchange.outcome == "dropped":
-        add("missing", f"{exchange.dropped_count} records, {exchange.dropped_first} to {exchange.dropped_last}")
+        add(
+            "missing",
+            f"{exchange.dropped_count} records, {exchange.dropped_first} to {exchange.dropped_last}",
+        )
     query = f"?{exchange.query}" if exchange.query else ""
-    title = Text(f"{one_line(exchange.method or '')} {one_line(exchange.path or '')}{one_line(query)}", style="bold")
+    title = Text(
+        f"{one_line(exchange.method or '')} {one_line(exchange.path or '')}{one_line(query)}",
+        style="bold",
+    )
     title.append(f"  {exchange.status_code or '–'}", style=status_style(exchange))
     parts: list[Any] = [title, overview]
     for side in ("request", "response"):
@@ -182,7 +204,12 @@ def whole(exchange: StoredExchange) -> Group:
             parts.append(Text.assemble((f"{one_line(name)}: ", "cyan"), one_line(value)))
         parts.append(body_of(exchange, side))
     if exchange.error_message or exchange.error_type:
-        parts.append(Text(f"\n{one_line(exchange.error_type or 'error')}: {one_line(exchange.error_message or '')}", style="bold red"))
+        parts.append(
+            Text(
+                f"\n{one_line(exchange.error_type or 'error')}: {one_line(exchange.error_message or '')}",
+                style="bold red",
+            )
+        )
         if exchange.error_traceback:
             parts.append(Text(safe(exchange.error_traceback), style="dim"))
     return Group(*parts)
@@ -195,16 +222,22 @@ def stats_view(stats: Stats, *, width: int) -> Group:
         head.add_column(style="dim")
         head.add_column()
     head.add_row("records", f"{stats.count}", "errors", f"{stats.errors}")
-    head.add_row("p50", duration_text(stats.duration_ms_p50), "p95", duration_text(stats.duration_ms_p95))
+    head.add_row(
+        "p50", duration_text(stats.duration_ms_p50), "p95", duration_text(stats.duration_ms_p95)
+    )
     head.add_row("p99", duration_text(stats.duration_ms_p99), "dropped", f"{stats.dropped}")
-    head.add_row("received", size_text(stats.request_bytes), "sent", size_text(stats.response_bytes))
+    head.add_row(
+        "received", size_text(stats.request_bytes), "sent", size_text(stats.response_bytes)
+    )
     if stats.input_tokens or stats.output_tokens:
         head.add_row("tokens in", f"{stats.input_tokens}", "tokens out", f"{stats.output_tokens}")
     outcomes = "  ".join(f"{escape(name)} {count}" for name, count in stats.outcomes.items())
     statuses = "  ".join(f"{name} {count}" for name, count in stats.statuses.items())
     routes = Table(box=None, padding=(0, 1), header_style="dim")
     bar = max(5, min(30, width - 60))
-    routes.add_column("route", overflow="ellipsis", no_wrap=True, max_width=max(15, width - bar - 42))
+    routes.add_column(
+        "route", overflow="ellipsis", no_wrap=True, max_width=max(15, width - bar - 42)
+    )
     for name in ("count", "errors", "p50", "p95"):
         routes.add_column(name, justify="right", no_wrap=True)
     routes.add_column("")

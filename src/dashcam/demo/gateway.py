@@ -11,7 +11,26 @@ from starlette.routing import Mount, Route
 
 from dashcam import annotate
 
-WORDS = "This answer is example data and was made word by word as a model would make it .".split()
+WORDS = [
+    "This",
+    "answer",
+    "is",
+    "example",
+    "data",
+    "and",
+    "was",
+    "made",
+    "word",
+    "by",
+    "word",
+    "as",
+    "a",
+    "model",
+    "would",
+    "make",
+    "it",
+    ".",
+]
 
 
 def know_user(request: Request) -> None:
@@ -100,7 +119,10 @@ app = Starlette(
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Mount(
             "/shop",
-            routes=[Route("/items/{item_id:int}", item), Route("/upload", upload, methods=["POST"])],
+            routes=[
+                Route("/items/{item_id:int}", item),
+                Route("/upload", upload, methods=["POST"]),
+            ],
         ),
         Route("/fail", fail),
         Route("/slow", slow),

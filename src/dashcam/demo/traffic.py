@@ -11,7 +11,17 @@ import time
 from collections import Counter
 
 KINDS = (
-    "echo", "item", "chat", "stream", "leave", "upload", "login", "download", "fail", "slow", "none"
+    "echo",
+    "item",
+    "chat",
+    "stream",
+    "leave",
+    "upload",
+    "login",
+    "download",
+    "fail",
+    "slow",
+    "none",
 )
 WEIGHTS = (8, 10, 4, 5, 1, 2, 2, 1, 1, 1, 1)
 USERS = 3
@@ -35,7 +45,9 @@ class Traffic:
         self.left = 0
         """How many streams were left in the middle."""
         self._threads = [
-            threading.Thread(target=self._run, args=(number, random.Random(seed + number)), daemon=True)
+            threading.Thread(
+                target=self._run, args=(number, random.Random(seed + number)), daemon=True
+            )
             for number in range(1, USERS + 1)
         ]
 
@@ -72,7 +84,11 @@ class Traffic:
         kind = tour.pop() if tour else choose.choices(KINDS, WEIGHTS)[0]
         as_json = {**headers, "Content-Type": "application/json"}
         if kind == "echo":
-            body = {"example": True, "number": choose.randrange(1000), "password": "example-hunter2"}
+            body = {
+                "example": True,
+                "number": choose.randrange(1000),
+                "password": "example-hunter2",
+            }
             self._ask(connection, "POST", "/v1/echo", as_json, json.dumps(body).encode())
         elif kind == "item":
             path = f"/shop/items/{choose.randrange(100)}?api_key=example-secret&page=2"
@@ -96,12 +112,18 @@ class Traffic:
             form = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
             self._ask(connection, "POST", "/login", form, b"user=example&password=example-hunter2")
         else:
-            path = {"download": "/download", "fail": "/fail", "slow": "/slow"}.get(kind, "/not/there")
+            path = {"download": "/download", "fail": "/fail", "slow": "/slow"}.get(
+                kind, "/not/there"
+            )
             self._ask(connection, "GET", path, headers)
 
     def _ask(
-        self, connection: http.client.HTTPConnection, method: str, path: str,
-        headers: dict[str, str], body: bytes | None = None,
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes | None = None,
     ) -> None:
         connection.request(method, path, body=body, headers=headers)
         connection.getresponse().read()

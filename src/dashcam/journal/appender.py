@@ -319,5 +319,3 @@ class Journal:
             segment.close()
         self._table.close()
         self._owner_lock.close()
-
-

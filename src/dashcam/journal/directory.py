@@ -24,8 +24,24 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,80}-\d{1,20}-[0-9a-f]{16}")
 _UNFINISHED = re.compile(r"\.new-[0-9a-f]{16}")
 ALLOW_ANY = "DASHCAM_ALLOW_ANY_FILESYSTEM"
 NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "fuse.sshfs",
-     "afs", "fuse.glusterfs", "fuse.s3fs", "gfs2", "ocfs2", "beegfs"}
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "fuse.sshfs",
+        "afs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "gfs2",
+        "ocfs2",
+        "beegfs",
+    }
 )
 COPY_ON_WRITE = frozenset({"btrfs", "zfs", "bcachefs"})
 

@@ -64,7 +64,13 @@ def frame_bytes(payload_bytes: int) -> int:
 
 
 def frame_crc(
-    *, journal_id: int, segment_id: int, length: int, kind: int, sequence: int, accepted: int,
+    *,
+    journal_id: int,
+    segment_id: int,
+    length: int,
+    kind: int,
+    sequence: int,
+    accepted: int,
     payload_crc: int,
 ) -> int:
     """Give a frame's CRC: that of its payload, continued over everything that places it."""
@@ -183,15 +189,23 @@ def find_frame(
             return None
         if (base + at) % ALIGNMENT == 0:
             parsed = parse(
-                block[at : at + FRAME_HEADER_BYTES], base=base + at, limit=limit,
-                journal_id=journal_id, segment_id=segment_id, max_frames=1,
+                block[at : at + FRAME_HEADER_BYTES],
+                base=base + at,
+                limit=limit,
+                journal_id=journal_id,
+                segment_id=segment_id,
+                max_frames=1,
             )
             if parsed.stop in (MORE, FULL) or parsed.frames:
                 length = FRAME.unpack_from(block, at)[1]
                 whole = block[at : at + FRAME_HEADER_BYTES + length]
                 if parse(
-                    whole, base=base + at, limit=limit, journal_id=journal_id,
-                    segment_id=segment_id, max_frames=1,
+                    whole,
+                    base=base + at,
+                    limit=limit,
+                    journal_id=journal_id,
+                    segment_id=segment_id,
+                    max_frames=1,
                 ).frames:
                     return at
         at += 1

@@ -11,8 +11,8 @@ from dashcam.journal.frame import (
     BAD,
     END,
     FRAME_HEADER_BYTES,
-    SEGMENT_HEADER_BYTES,
     RECORD,
+    SEGMENT_HEADER_BYTES,
     Frame,
     SegmentHeader,
     decode_segment_header,
@@ -33,7 +33,9 @@ class Report(msgspec.Struct, frozen=True):
     damaged: list[tuple[int, int]]
 
 
-def _walk(path: Path, segment_id: int) -> tuple[SegmentHeader | None, list[Frame], list[tuple[int, int]]]:
+def _walk(
+    path: Path, segment_id: int
+) -> tuple[SegmentHeader | None, list[Frame], list[tuple[int, int]]]:
     data = (path / segment_name(segment_id)).read_bytes()
     header = decode_segment_header(data[:SEGMENT_HEADER_BYTES])
     journal_id = int(path.name.rsplit("-", 1)[1], 16)
@@ -42,7 +44,11 @@ def _walk(path: Path, segment_id: int) -> tuple[SegmentHeader | None, list[Frame
     at = SEGMENT_HEADER_BYTES
     while True:
         parsed = parse(
-            data[at:], base=at, limit=len(data), journal_id=journal_id, segment_id=segment_id,
+            data[at:],
+            base=at,
+            limit=len(data),
+            journal_id=journal_id,
+            segment_id=segment_id,
             max_frames=1 << 30,
         )
         frames += parsed.frames

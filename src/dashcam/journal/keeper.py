@@ -87,8 +87,11 @@ class Keeper:
         while len(journal.prepared) < wanted and not self._stopping:
             try:
                 if len(segment_ids(journal.path)) >= most:
-                    self._trouble("full", f"the journal is full ({journal.journal_bytes} bytes): "
-                                  "records are dropped and counted until the store takes some")
+                    self._trouble(
+                        "full",
+                        f"the journal is full ({journal.journal_bytes} bytes): "
+                        "records are dropped and counted until the store takes some",
+                    )
                     return
                 journal.prepared.append(journal.new_segment())
             except OSError as error:
@@ -128,7 +131,8 @@ class Keeper:
             if segment is journal.segment:
                 journal.finish_segment()
             self._trouble(
-                "sync", f"a journal segment could not be synced: {error.strerror or error}; it "
+                "sync",
+                f"a journal segment could not be synced: {error.strerror or error}; it "
                 "is finished, and another one begun",
             )
         else:
@@ -144,4 +148,6 @@ class Keeper:
         for kind in kinds:
             if kind in self._troubles:
                 self._troubles.discard(kind)
-                logger.warning("the trouble with the journal is over (%s), process %d", kind, os.getpid())
+                logger.warning(
+                    "the trouble with the journal is over (%s), process %d", kind, os.getpid()
+                )

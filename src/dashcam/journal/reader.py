@@ -233,7 +233,10 @@ class Source:
         name = f"{self.name}-{self._position.segment_id:08d}-{at}.bin"
         logger.warning(
             "journal %s, segment %d: %d damaged bytes at offset %d were stepped over",
-            self.path, self._position.segment_id, len(damaged), at,
+            self.path,
+            self._position.segment_id,
+            len(damaged),
+            at,
         )
         directory = self.path.parent / SET_ASIDE
         try:
@@ -273,10 +276,7 @@ class Source:
             return True
         self._close_file()
         ids = [each for each in segment_ids(self.path) if each >= wanted]
-        for segment_id in ids:
-            if self._open(segment_id):
-                return True
-        return False
+        return any(self._open(segment_id) for segment_id in ids)
 
     def _open(self, segment_id: int) -> bool:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -308,7 +308,10 @@ class Source:
         os.rename(self.path / segment_name(segment_id), target)
         logger.error(
             "journal segment %s has format version %d, which this version of dashcam doesn't "
-            "know; it was moved to %s", segment_name(segment_id), version, target,
+            "know; it was moved to %s",
+            segment_name(segment_id),
+            version,
+            target,
         )
 
     def _next_segment(self) -> bool:
@@ -322,9 +325,7 @@ class Source:
         )
         return True
 
-    def commit(
-        self, chunk: Chunk, *, stored: int, failed: int = 0, expired: int = 0
-    ) -> None:
+    def commit(self, chunk: Chunk, *, stored: int, failed: int = 0, expired: int = 0) -> None:
         """Note that everything up to a chunk's end is delivered; forget what is behind it.
 
         Args:

@@ -139,8 +139,14 @@ class Redactor:
         return redacted
 
     def _body(
-        self, exchange: Exchange, side: str, prefix: str, body: str | bytes, content_type: str,
-        encoding: str, removed: set[str],
+        self,
+        exchange: Exchange,
+        side: str,
+        prefix: str,
+        body: str | bytes,
+        content_type: str,
+        encoding: str,
+        removed: set[str],
     ) -> None:
         media = self._media.get(content_type)
         if media is None:

@@ -85,7 +85,7 @@ def _zstd(data: bytes, limit: int) -> tuple[bytes, bool]:
         out = reader.read(limit)
         return out, bool(reader.read(1))
     finally:
-        reader.close()
+        reader.close()  # type: ignore[no-untyped-call]
 
 
 _DECODERS: dict[str, Callable[[bytes, int], tuple[bytes, bool]]] = {

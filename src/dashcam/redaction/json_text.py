@@ -1,11 +1,13 @@
 """JSON texts, whole or cut anywhere: secret values replaced, everything else left as it was.
 
 The common text has no secret in it, and that is found out by a few C calls: is it JSON at all
-(msgspec), and which keys are there. Only then the text is walked token by token. Linear in the text, and no recursion.
+(msgspec), and which keys are there. Only then the text is walked token by token. Linear in
+the text, and no recursion.
 """
 
 import json
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -76,8 +78,16 @@ def _splice(text: str, names: Names, removed: set[str], *, cut: bool, depth: int
         first = token[0]
         if first == '"':
             if not _is_whole(token):
-                return _cut_off(text, parts, kept, key_at if before == ":" else match.start(), names,
-                                removed, key if before == ":" else None, depth)
+                return _cut_off(
+                    text,
+                    parts,
+                    kept,
+                    key_at if before == ":" else match.start(),
+                    names,
+                    removed,
+                    key if before == ":" else None,
+                    depth,
+                )
             if before == ":" and key is not None and names.is_secret(key):
                 removed.add(key)
                 parts += (text[kept : match.start()], f'"{REDACTED}"')
@@ -124,8 +134,14 @@ def _splice(text: str, names: Names, removed: set[str], *, cut: bool, depth: int
 
 
 def _cut_off(
-    text: str, parts: list[str], kept: int, at: int, names: Names, removed: set[str],
-    key: str | None, depth: int,
+    text: str,
+    parts: list[str],
+    kept: int,
+    at: int,
+    names: Names,
+    removed: set[str],
+    key: str | None,
+    depth: int,
 ) -> str:
     """End a text whose last string is cut: a secret value goes with its key, a key goes."""
     if key is None:
@@ -151,10 +167,10 @@ def _is_whole(token: str) -> bool:
     return backslashes % 2 == 0
 
 
-def _skip_value(tokens: "re.Scanner | object", end: int) -> int:
+def _skip_value(tokens: Iterator[re.Match[str]], end: int) -> int:
     """Pass over an object or array that has just begun; give where it ends, -1 when it's cut."""
     depth = 1
-    for match in tokens:  # type: ignore[attr-defined]
+    for match in tokens:
         first = match.group()[0]
         if first in "{[":
             depth += 1
@@ -182,7 +198,7 @@ def _redact_embedded(token: str, names: Names, removed: set[str], depth: int) ->
         inner = json.loads(token)
     except ValueError:
         raise NotJson from None
-    if not inner.lstrip()[:1] in ("{", "["):
+    if inner.lstrip()[:1] not in ("{", "["):
         return None
     if not may_hold_secret(inner, names):
         return None

@@ -183,7 +183,9 @@ class Rules:
     """The rules of one recorder: the defaults with what the settings add or put in place."""
 
     def __init__(self, settings: Settings) -> None:
-        self.headers = Names(_chosen(HEADERS, settings.redact_headers, settings.replace_redact_headers))
+        self.headers = Names(
+            _chosen(HEADERS, settings.redact_headers, settings.replace_redact_headers)
+        )
         self.fields = Names(_chosen(FIELDS, settings.redact_fields, settings.replace_redact_fields))
         self.query = Names(_chosen(QUERY, settings.redact_query, settings.replace_redact_query))
         self.keeps_content_type = content_types(settings.body_content_types)

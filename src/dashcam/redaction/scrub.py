@@ -8,7 +8,9 @@ import re
 
 from dashcam.redaction.rules import REDACTED
 
-_SCHEMES = re.compile(r"(?i)\b(bearer|basic|digest|negotiate|token)(\s{1,8}+)([A-Za-z0-9+/=._~:-]{8,}+)")
+_SCHEMES = re.compile(
+    r"(?i)\b(bearer|basic|digest|negotiate|token)(\s{1,8}+)([A-Za-z0-9+/=._~:-]{8,}+)"
+)
 _TOKENS = re.compile(
     r"\b(?:"
     r"eyJ[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]{4,}+(?:\.[A-Za-z0-9_-]*+)?+"  # JWT

@@ -70,6 +70,3 @@ def prune_all(
         on_step(deleted)
         if deleted < STEP_ROWS:
             return total
-
-
-

@@ -14,10 +14,7 @@ from dashcam.exchange import COLUMNS, JSON_COLUMNS, OUTCOMES, Exchange
 Row = msgspec.defstruct(
     "Row",
     [
-        (
-            field.name,
-            msgspec.Raw if field.name in JSON_COLUMNS else _type
-        )
+        (field.name, msgspec.Raw if field.name in JSON_COLUMNS else _type)
         for field in msgspec.structs.fields(Exchange)
         for _type in [str | None if field.name in ("request_body", "response_body") else field.type]
     ],
@@ -25,7 +22,7 @@ Row = msgspec.defstruct(
 )
 """An exchange whose JSON columns are left as they are in the line."""
 
-_decode_rows = msgspec.json.Decoder(Row).decode_lines  # type: ignore[valid-type]
+_decode_rows = msgspec.json.Decoder(Row).decode_lines
 _decode_exchanges = msgspec.json.Decoder(Exchange).decode_lines
 _as_tuple = msgspec.structs.astuple
 _JSON_AT = tuple(COLUMNS.index(name) for name in JSON_COLUMNS)

@@ -46,12 +46,19 @@ _UPSERT = (
 _PLACES = f"({', '.join('?' * len(_ALL))})"
 
 _UNAVAILABLE = frozenset(
-    {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM",
-     "SQLITE_INTERRUPT", "SQLITE_PROTOCOL", "SQLITE_CANTOPEN", "SQLITE_SCHEMA"}
+    {
+        "SQLITE_BUSY",
+        "SQLITE_LOCKED",
+        "SQLITE_FULL",
+        "SQLITE_IOERR",
+        "SQLITE_NOMEM",
+        "SQLITE_INTERRUPT",
+        "SQLITE_PROTOCOL",
+        "SQLITE_CANTOPEN",
+        "SQLITE_SCHEMA",
+    }
 )
-_REFUSED = frozenset(
-    {"SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"}
-)
+_REFUSED = frozenset({"SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"})
 
 
 class SqliteStore:

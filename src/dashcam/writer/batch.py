@@ -24,9 +24,7 @@ class Entry(msgspec.Struct):
     weight: int
 
 
-def is_due(
-    settings: Settings, *, records: int, size: int, waiting_s: float, at_once: bool
-) -> bool:
+def is_due(settings: Settings, *, records: int, size: int, waiting_s: float, at_once: bool) -> bool:
     """Tell whether what waits shall be sent now.
 
     Args:

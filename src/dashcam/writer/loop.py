@@ -195,7 +195,9 @@ class WriterLoop:
             self.status.retries += 1
             self._trouble("store", f"the store can't be used: {error}; records wait in the journal")
             # Anything that was accepted waits in the journal, so there is no hurry.
-            self._pause(self.settings.retry_max_s if blocked else min(1.0, self.settings.retry_max_s))
+            self._pause(
+                self.settings.retry_max_s if blocked else min(1.0, self.settings.retry_max_s)
+            )
             return False
         self._trouble("store", None)
         self._ready = True
@@ -212,15 +214,17 @@ class WriterLoop:
             there.add(path.name)
             if path.name not in self._waiting:
                 try:
-                    source = Source(path)
+                    found = Source(path)
                 except OSError:
                     continue  # it has just been removed, or can't be read: asked again
-                if source.fingerprint != self._fingerprint:
-                    source.close()
+                if found.fingerprint != self._fingerprint:
+                    found.close()
                     continue
-                self._waiting[path.name] = Waiting(source)
+                self._waiting[path.name] = Waiting(found)
         for name, waiting in list(self._waiting.items()):
             source = waiting.source
+            if not isinstance(source, Source):
+                continue
             if name not in there:
                 source.close()
                 del self._waiting[name]
@@ -287,8 +291,7 @@ class WriterLoop:
     def _bury(self, waiting: Waiting) -> bool:
         """Tell of what a dead process was doing, then remove its directory."""
         source = waiting.source
-        assert isinstance(source, Source)
-        if not source.exhausted():
+        if not isinstance(source, Source) or not source.exhausted():
             return True
         assert self._sender is not None
         lines = [
@@ -314,9 +317,7 @@ class WriterLoop:
     def _retain(self) -> None:
         assert self._store is not None
         try:
-            self._retention.step(
-                self._store, now_ns=self._wall_ns(), monotonic_s=self._clock()
-            )
+            self._retention.step(self._store, now_ns=self._wall_ns(), monotonic_s=self._clock())
         except StoreError as error:
             self.status.last_error = error_text(error)
 
@@ -358,4 +359,3 @@ class WriterLoop:
             self._store.close()
         if self._leader is not None:
             self._leader.close()
-

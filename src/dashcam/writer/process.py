@@ -56,9 +56,7 @@ class WriterProcess:
         threading.Thread(target=self._watch, name="dashcam-writer-watch", daemon=True).start()
 
     def _spawn(self) -> None:
-        options = {
-            name: getattr(self._settings, name) for name in NAMES if name not in _CALLABLES
-        }
+        options = {name: getattr(self._settings, name) for name in NAMES if name not in _CALLABLES}
         self._child = child = subprocess.Popen(
             [sys.executable, "-m", "dashcam", "writer", "--child"],
             stdin=subprocess.PIPE,
@@ -154,8 +152,16 @@ class WriterProcess:
         now, before = self._status, self._before
         added = {
             name: getattr(now, name) + getattr(before, name)
-            for name in ("batches", "retries", "damaged_frames", "adopted", "adopted_stored",
-                         "adopted_failed", "adopted_expired", "adopted_lost")
+            for name in (
+                "batches",
+                "retries",
+                "damaged_frames",
+                "adopted",
+                "adopted_stored",
+                "adopted_failed",
+                "adopted_expired",
+                "adopted_lost",
+            )
         }
         restarts = now.restarts + self._restarts
         return msgspec.structs.replace(now, restarts=restarts, **added)
@@ -168,8 +174,9 @@ def child_main(argv: Sequence[str]) -> int:
         argv: arguments after `writer`.
     """
     parser = argparse.ArgumentParser(
-        prog="dashcam writer", description="Drain journals into the store, for apps that run "
-        "writer=off; ends on SIGTERM or SIGINT when what is there is delivered."
+        prog="dashcam writer",
+        description="Drain journals into the store, for apps that run "
+        "writer=off; ends on SIGTERM or SIGINT when what is there is delivered.",
     )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--store", help="a SQLAlchemy URL (default: DASHCAM_STORE)")

@@ -147,7 +147,7 @@ class Sender:
                     "failed_logs",
                     f"{self._failed_logs.path} can't be written: {error.strerror or error}",
                 )
-                self._pause(min(self._settings.retry_max_s, 0.1 * 2**min(attempt, 20)))
+                self._pause(min(self._settings.retry_max_s, 0.1 * 2 ** min(attempt, 20)))
             else:
                 self._trouble("failed_logs", None)
                 self._trouble(

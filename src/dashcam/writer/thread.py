@@ -91,7 +91,9 @@ class WriterThread:
                     logger.exception("the writer failed and is started again")
                 time.sleep(
                     backoff_s(
-                        failures, initial_s=RESTART_INITIAL_S, most_s=RESTART_MOST_S,
+                        failures,
+                        initial_s=RESTART_INITIAL_S,
+                        most_s=RESTART_MOST_S,
                         random=lambda: 1.0,
                     )
                 )
@@ -130,10 +132,13 @@ class WriterThread:
                 self._bell.ring()
                 if self._status.flushed >= wanted:
                     return True
-                if not loop.leads and isinstance(journal, Journal):
-                    # Another process drains for this one.
-                    if read_checkpoint(journal.path).position.sequence >= target:
-                        return True
+                # Otherwise another process may drain for this one.
+                if (
+                    not loop.leads
+                    and isinstance(journal, Journal)
+                    and read_checkpoint(journal.path).position.sequence >= target
+                ):
+                    return True
             if time.monotonic() >= deadline_s:
                 return False
             time.sleep(FLUSH_POLL_S)

@@ -1,5 +1,7 @@
 """The table request_logs and its indexes."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -21,11 +23,22 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(20), nullable=False),
         sa.Column("duration_ms", sa.Float),
         sa.Column("ttfb_ms", sa.Float),
-        *(sa.Column(name, sa.Text) for name in ("method", "scheme", "host", "path", "route", "query", "http_version")),
+        *(
+            sa.Column(name, sa.Text)
+            for name in ("method", "scheme", "host", "path", "route", "query", "http_version")
+        ),
         sa.Column("status_code", sa.Integer),
         *(
             sa.Column(name, sa.Text)
-            for name in ("client_ip", "user_agent", "user_id", "api_key_id", "request_id", "trace_id", "span_id")
+            for name in (
+                "client_ip",
+                "user_agent",
+                "user_id",
+                "api_key_id",
+                "request_id",
+                "trace_id",
+                "span_id",
+            )
         ),
         sa.Column("request_headers", sa.Text, nullable=False),
         sa.Column("response_headers", sa.Text, nullable=False),
@@ -56,13 +69,19 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     newest = [sa.text("request_timestamp DESC"), sa.text("id DESC")]
-    for name, columns, where in (
+    indexes: list[tuple[str, list[Any], Any]] = [
         ("ix_request_logs_user", ["user_id", *newest], None),
         ("ix_request_logs_time", newest, None),
         ("ix_request_logs_key", ["api_key_id", newest[0]], None),
         ("ix_request_logs_stored", ["stored_at"], None),
         ("ix_request_logs_errors", newest, ERRORS),
-    ):
+    ]
+    for name, columns, where in indexes:
         op.create_index(
-            name, "request_logs", columns, sqlite_where=where, postgresql_where=where, if_not_exists=True
+            name,
+            "request_logs",
+            columns,
+            sqlite_where=where,
+            postgresql_where=where,
+            if_not_exists=True,
         )
