@@ -15,6 +15,7 @@ from zlib import crc32
 from dashcam import failpoint
 from dashcam.bell import Bell
 from dashcam.errors import JournalError
+from dashcam.journal.checkpoint import Checkpoint, write_checkpoint
 from dashcam.journal.directory import (
     check_filesystem,
     make_directory,
@@ -98,6 +99,7 @@ class Journal:
         self.bell = Bell()
         try:
             self._table = OpenTable(partial)
+            write_checkpoint(partial, Checkpoint())
             self.segment = self.new_segment(partial)
             self.segment.activate(1)
             self.path = publish_directory(partial, owner, lock)
@@ -175,7 +177,7 @@ class Journal:
                 try:
                     crc = crc32(
                         FRAME_SEED.pack(
-                            self.journal_id, segment.segment_id, length, kind, sequence, accepted
+                            self.journal_id, segment.segment_id, at, length, kind, sequence, accepted
                         ),
                         payload_crc,
                     )
@@ -214,7 +216,7 @@ class Journal:
         """Make a place that could not be filled a frame that says nothing."""
         accepted = self.accepted
         seed = FRAME_SEED.pack(
-            self.journal_id, segment.segment_id, length, VOID, sequence, accepted
+            self.journal_id, segment.segment_id, at, length, VOID, sequence, accepted
         )
         segment.map[at + 8 : at + FRAME_HEADER_BYTES] = FRAME_AFTER_PUBLISHED.pack(
             crc32(seed, 0), VOID, sequence, accepted

@@ -4,6 +4,7 @@ It is replaced atomically, has its own CRC, and is only a hint: without it (or w
 doesn't fit the data) the directory is read from its start again, which is harmless.
 """
 
+import errno
 import os
 import struct
 from pathlib import Path
@@ -77,11 +78,24 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
         checkpoint.expired,
         checkpoint.lost,
     )
+    data += crc32(data).to_bytes(4, "little")
     partial = directory / f"{NAME}.{os.getpid()}.partial"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(partial, flags, 0o600)
     try:
-        os.write(fd, data + crc32(data).to_bytes(4, "little"))
+        _write(partial, data, os.O_CREAT | os.O_TRUNC)
+        os.replace(partial, directory / NAME)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # A full disk is freed by what the checkpoint allows to be deleted, so it must be
+        # possible to write one: over the old one, which has its block. Torn, it is a rescan.
+        partial.unlink(missing_ok=True)
+        _write(directory / NAME, data, 0)
+
+
+def _write(path: Path, data: bytes, flags: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
+    try:
+        if os.write(fd, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(fd)
-    os.replace(partial, directory / NAME)

@@ -7,7 +7,7 @@ All integers are little-endian. A segment begins with a header; frames follow, e
 
 `length` counts the payload. `sequence` counts frames and `accepted` counts records, from 1,
 over the life of a journal directory; the last frame thus tells how many there were. The CRC
-(CRC-32, ISO 3309) covers journal id, segment id, length, kind, both counters and the payload,
+(CRC-32, ISO 3309) covers journal id, segment id, offset, length, kind, both counters and the payload,
 so that bytes of another segment or directory never verify. The first eight bytes (magic and
 length) are stored last, at once: until then the place reads as empty.
 """
@@ -22,7 +22,7 @@ SEGMENT_MAGIC = b"DCAMSEG\x00"
 
 FRAME = struct.Struct("<IIIIQQ")
 FRAME_AFTER_PUBLISHED = struct.Struct("<IIQQ")
-FRAME_SEED = struct.Struct("<QIIIQQ")
+FRAME_SEED = struct.Struct("<QIIIIQQ")
 SEGMENT = struct.Struct("<8sIIQQQ16sI")
 SEGMENT_CRC_AT = SEGMENT.size - 4
 SEGMENT_HEADER_BYTES = 64
@@ -67,6 +67,7 @@ def frame_crc(
     *,
     journal_id: int,
     segment_id: int,
+    offset: int,
     length: int,
     kind: int,
     sequence: int,
@@ -74,7 +75,7 @@ def frame_crc(
     payload_crc: int,
 ) -> int:
     """Give a frame's CRC: that of its payload, continued over everything that places it."""
-    seed = FRAME_SEED.pack(journal_id, segment_id, length, kind, sequence, accepted)
+    seed = FRAME_SEED.pack(journal_id, segment_id, offset, length, kind, sequence, accepted)
     return crc32(seed, payload_crc)
 
 
@@ -161,6 +162,7 @@ def parse(
         expected = frame_crc(
             journal_id=journal_id,
             segment_id=segment_id,
+            offset=base + at,
             length=length,
             kind=kind,
             sequence=sequence,

@@ -126,7 +126,7 @@ class Source:
             frames, _, _ = self._frames(max_frames=1000, max_bytes=BLOCK_BYTES, step_over=True)
             for frame in frames:
                 self._position = self._after(frame)
-                if frame.sequence == position.sequence:
+                if frame.end == position.offset and frame.sequence == position.sequence:
                     return position
             if not frames:
                 break
@@ -213,7 +213,7 @@ class Source:
     def _step_over(self, at: int, max_frames: int) -> tuple[list[Frame], str, int]:
         """Find the next frame behind damage, in a segment that nobody appends to any more."""
         assert self._file is not None
-        rest = os.pread(self._file, self._file_size - at, at)
+        rest = os.pread(self._file, max(self._file_size - at, 0), at)
         found = find_frame(
             rest,
             8,
