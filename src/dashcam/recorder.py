@@ -152,6 +152,7 @@ class Recorder:
             except Exception as error:  # the border: no failure of ours may reach a request
                 self._trouble("start", f"nothing is recorded: {error}")
             else:
+                self._tried_at = float("-inf")
                 self._warned.discard("start")
 
     def record(self, exchange: Exchange, *, amended: bool = False) -> bool:

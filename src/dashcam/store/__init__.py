@@ -22,7 +22,7 @@ def open_store(url: str, *, pool_size: int = 2) -> "Store":
         StoreSetupError: there is no store for this URL.
     """
     scheme = url.partition("://")[0].partition("+")[0]
-    if scheme == "memory":
+    if scheme == "memory" or (scheme == "sqlite" and sqlite_path(url) is None):
         from dashcam.store.memory import open_memory
 
         return open_memory(url)

@@ -5,6 +5,10 @@ It is public, for tests and for trying out, and passes the same contract as ever
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.engine import Connection
 
 from dashcam.store.sqlite import SqliteStore
 
@@ -18,6 +22,12 @@ class MemoryStore(SqliteStore):
     def __init__(self) -> None:
         super().__init__("sqlite://")
         self._exclusive = threading.RLock()
+
+    @contextmanager
+    def _connection(self, *, write: bool = False) -> Iterator[Connection]:
+        """Connect, one thread at a time: there is one connection."""
+        with self._exclusive, super()._connection(write=write) as connection:
+            yield connection
 
     def close(self) -> None:
         """Do nothing: closing the one connection would lose the rows."""

@@ -178,16 +178,14 @@ class WriterLoop:
                 self.settings,
                 self._store,
                 FailedLogs(self.settings.failed_logs_path()),
+                prepare=self._prepare,
                 pause=self._pause,
                 trouble=self._trouble,
                 status=self.status,
                 jitter=self._jitter,
             )
         try:
-            if self.settings.store.startswith(("sqlite", "memory")):
-                self._store.migrate()
-            else:
-                self._store.ping()
+            self._prepare()
         except StoreError as error:
             blocked = isinstance(error, StoreSetupError)
             self.status.state = "blocked" if blocked else "retrying"
@@ -203,6 +201,13 @@ class WriterLoop:
         self._ready = True
         self.status.state = "running"
         return True
+
+    def _prepare(self) -> None:
+        assert self._store is not None
+        if self.settings.store.startswith(("sqlite", "memory")):
+            self._store.migrate()
+        else:
+            self._store.ping()
 
     def _scan(self) -> None:
         """Find directories that are meant for our store; take over those of the dead."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dashcam import failpoint
 from dashcam.errors import (
     RowRefusedError,
+    StoreError,
     StoreSetupError,
     StoreUnavailableError,
 )
@@ -35,6 +36,7 @@ class Sender:
         settings: retry times.
         store: where they go.
         failed_logs: where refused rows go.
+        prepare: sees to the store's schema; raises what the store raises.
         pause: waits so many seconds; raises `Stopped` when the writer must end.
         trouble: told of trouble, by kind and message, and of its end (message None).
         status: is kept up to date.
@@ -47,6 +49,7 @@ class Sender:
         store: Store,
         failed_logs: FailedLogs,
         *,
+        prepare: Callable[[], None],
         pause: Callable[[float], None],
         trouble: Callable[[str, str | None], None],
         status: WriterStatus,
@@ -55,6 +58,7 @@ class Sender:
         self._settings = settings
         self._store = store
         self._failed_logs = failed_logs
+        self._prepare = prepare
         self._pause = pause
         self._trouble = trouble
         self._status = status
@@ -99,6 +103,7 @@ class Sender:
                 self._status.state = "blocked"
                 self._told("blocked", error)
                 self._pause(self._settings.retry_max_s)
+                self._mend()
             except Exception as error:  # a border: whatever a store raises, rows must not be lost
                 if not isinstance(error, StoreUnavailableError):
                     unknown += 1
@@ -120,6 +125,13 @@ class Sender:
                 self._trouble("blocked", None)
                 self._trouble("store", None)
                 return None
+
+    def _mend(self) -> None:
+        """See to the schema again: the database may have been deleted, or migrated since."""
+        try:
+            self._prepare()
+        except StoreError as error:
+            self._status.last_error = error_text(error)
 
     def _answers(self) -> bool:
         try:
