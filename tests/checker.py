@@ -33,6 +33,10 @@ def rows(directory: Path) -> list[dict[str, Any]]:
     connection.row_factory = sqlite3.Row
     try:
         return [dict(row) for row in connection.execute("SELECT * FROM request_logs")]
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return []  # nothing has been stored yet
     finally:
         connection.close()
 

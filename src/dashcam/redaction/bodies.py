@@ -109,6 +109,8 @@ def decode_text(data: bytes, charset: str, *, cut: bool) -> str:
         charset = "utf-16"
     elif data.startswith(b"\xef\xbb\xbf"):
         charset = "utf-8-sig"
+    if not _CHARSETS.fullmatch(charset):
+        raise Unparsable("unknown charset")
     try:
         return data.decode(charset)
     except UnicodeDecodeError as error:
@@ -120,6 +122,13 @@ def decode_text(data: bytes, charset: str, *, cut: bool) -> str:
         raise Unparsable("not text") from None
     except (LookupError, UnicodeError):
         raise Unparsable("unknown charset") from None
+
+
+# Only these are looked up: some of Python's codecs are no character sets, others are quadratic.
+_CHARSETS = re.compile(
+    r"(?i)utf-?(?:8|8-sig|16|16le|16be|32|32le|32be)|us-ascii|ascii|latin-?1|iso-?8859-\d{1,2}"
+    r"|windows-125\d|cp125\d|cp437|cp850|koi8-[ru]|shift_?jis|euc-(?:jp|kr)|big5|gbk|gb2312|gb18030"
+)
 
 
 class Kind:

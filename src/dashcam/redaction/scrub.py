@@ -25,7 +25,7 @@ _TOKENS = re.compile(
     r")"
 )
 _URL_PASSWORD = re.compile(r"(://[^\s/@:'\"<>]{0,256}+:)([^\s/@'\"<>]{1,512}+)(?=@)")
-_PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]{0,40}+)PRIVATE KEY-----")
+_PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]{0,40}?)PRIVATE KEY-----")
 _NAMED = re.compile(
     r"(?i)\b([a-z0-9_\-.]{0,40}?(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?key"
     r"|private[_-]?key|token|credential))(?![a-z])"

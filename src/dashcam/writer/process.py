@@ -119,6 +119,13 @@ class WriterProcess:
         """Wait until everything accepted so far is delivered; tell whether it was in time."""
         deadline_s = time.monotonic() + timeout_s
         target = self._journal.sequence
+        child = self._child
+        if child is not None and child.stdin is not None:
+            try:
+                child.stdin.write(b"flush\n")
+                child.stdin.flush()
+            except (BrokenPipeError, ValueError):  # it has ended: its successor drains at once
+                pass
         while read_checkpoint(self._journal.path).position.sequence < target:
             if time.monotonic() >= deadline_s:
                 return False
@@ -198,7 +205,7 @@ def child_main(argv: Sequence[str]) -> int:
     writer = WriterThread(settings, None)
     writer.start()
     if arguments.child:
-        threading.Thread(target=_wait_for_parent, args=(ended,), daemon=True).start()
+        threading.Thread(target=_listen, args=(writer, ended), daemon=True).start()
     while not ended.wait(REPORT_S):
         if arguments.child:
             _report(writer)
@@ -219,9 +226,10 @@ def _settings(arguments: Any, stdin: IO[bytes] | None) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
-def _wait_for_parent(ended: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
+def _listen(writer: WriterThread, ended: threading.Event) -> None:
+    """Hear what the parent says: a line asks for a flush, the end of input is its own end."""
+    while sys.stdin.buffer.readline():
+        writer.flush_soon()
     ended.set()
 
 

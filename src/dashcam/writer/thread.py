@@ -116,15 +116,23 @@ class WriterThread:
                 logger.error("the writer's thread was gone; it is started again")
                 self._spawn()
 
+    def flush_soon(self) -> int:
+        """Ask for everything to be sent at once; give the number of this flush."""
+        with self._lock:
+            self._flushes += 1
+            wanted = self._flushes
+        if self._loop is not None:
+            self._loop.flush_wanted = wanted
+        self._bell.ring()
+        return wanted
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything accepted so far is delivered; tell whether it was in time."""
         self._ensure()
         deadline_s = time.monotonic() + timeout_s
         journal = self._journal
         target = journal.sequence if isinstance(journal, Journal) else 0
-        with self._lock:
-            self._flushes += 1
-            wanted = self._flushes
+        wanted = self.flush_soon()
         while True:
             loop = self._loop
             if loop is not None:
