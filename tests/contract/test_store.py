@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
+
 from dashcam.errors import QueryError, RowRefusedError
 from dashcam.exchange import COLUMNS, Exchange, timestamp
 from dashcam.store import open_store
@@ -36,14 +37,45 @@ def everything(store, **more):
 
 
 FULL = {
-    "method": "POST", "scheme": "https", "host": "h", "path": "/a/%_\\b", "route": "/a/{x}", "query": "q=1",
-    "http_version": "1.1", "status_code": 201, "client_ip": "::1", "user_agent": "ua", "user_id": "u", "api_key_id": "k",
-    "request_id": "r", "trace_id": "t" * 32, "span_id": "s" * 16, "duration_ms": 1.5, "ttfb_ms": 0.25,
-    "request_headers": [["a", "1"], ["a", "2"]], "response_headers": [["b", "\u00e9"]], "redacted": ["body:password"],
-    "request_body": "\U0001f600 \u2028 ' \" ; --", "request_body_encoding": "utf-8", "request_body_bytes": 2**53, "request_body_truncated": True,
-    "response_body": "", "response_body_encoding": "utf-8", "response_body_bytes": 0, "response_chunks": 3,
-    "response_timeline": [[0.5, 10], [1.25, 0]], "model": "m", "input_tokens": 1, "output_tokens": 2, "cost": 0.125,
-    "error_type": "E", "error_message": "msg", "error_traceback": "tb", "server": "s", "process_id": 7, "tags": {"a": {"b": [1, None, True]}},
+    "method": "POST",
+    "scheme": "https",
+    "host": "h",
+    "path": "/a/%_\\b",
+    "route": "/a/{x}",
+    "query": "q=1",
+    "http_version": "1.1",
+    "status_code": 201,
+    "client_ip": "::1",
+    "user_agent": "ua",
+    "user_id": "u",
+    "api_key_id": "k",
+    "request_id": "r",
+    "trace_id": "t" * 32,
+    "span_id": "s" * 16,
+    "duration_ms": 1.5,
+    "ttfb_ms": 0.25,
+    "request_headers": [["a", "1"], ["a", "2"]],
+    "response_headers": [["b", "\u00e9"]],
+    "redacted": ["body:password"],
+    "request_body": "\U0001f600 \u2028 ' \" ; --",
+    "request_body_encoding": "utf-8",
+    "request_body_bytes": 2**53,
+    "request_body_truncated": True,
+    "response_body": "",
+    "response_body_encoding": "utf-8",
+    "response_body_bytes": 0,
+    "response_chunks": 3,
+    "response_timeline": [[0.5, 10], [1.25, 0]],
+    "model": "m",
+    "input_tokens": 1,
+    "output_tokens": 2,
+    "cost": 0.125,
+    "error_type": "E",
+    "error_message": "msg",
+    "error_traceback": "tb",
+    "server": "s",
+    "process_id": 7,
+    "tags": {"a": {"b": [1, None, True]}},
 }
 
 
@@ -52,10 +84,16 @@ def test_a_row_comes_back_as_it_went_in(store):
     exchange = Exchange(**FULL)
     store.insert(msgspec.json.encode(exchange) + b"\n")
     found = store.get(exchange.id, Scope.all())
-    assert {name: getattr(found, name) for name in COLUMNS} == json.loads(msgspec.json.encode(exchange))
+    assert {name: getattr(found, name) for name in COLUMNS} == json.loads(
+        msgspec.json.encode(exchange)
+    )
     assert len(found.stored_at) == 27
     (summary,) = everything(store)
-    assert (summary.id, summary.tags, summary.request_body_truncated) == (exchange.id, FULL["tags"], True)
+    assert (summary.id, summary.tags, summary.request_body_truncated) == (
+        exchange.id,
+        FULL["tags"],
+        True,
+    )
     assert not hasattr(summary, "request_body")
 
 
@@ -114,10 +152,42 @@ def test_pages_joined_equal_one_big_query(store):
 
 
 ROWS = [
-    {"path": "/a", "method": "GET", "status_code": 200, "user_id": "u1", "duration_ms": 1.0, "request_timestamp": at(1)},
-    {"path": "/a/b", "method": "POST", "status_code": 404, "user_id": "u2", "duration_ms": 9.0, "request_timestamp": at(2), "query": "Needle=1"},
-    {"path": "/A%", "method": "GET", "status_code": 500, "user_id": "u1", "api_key_id": "k", "request_timestamp": at(3), "response_body": "a needle"},
-    {"path": "/z", "method": "PUT", "status_code": 200, "outcome": "failed", "error_message": "NEEDLE", "request_timestamp": at(4), "trace_id": "t", "request_id": "r"},
+    {
+        "path": "/a",
+        "method": "GET",
+        "status_code": 200,
+        "user_id": "u1",
+        "duration_ms": 1.0,
+        "request_timestamp": at(1),
+    },
+    {
+        "path": "/a/b",
+        "method": "POST",
+        "status_code": 404,
+        "user_id": "u2",
+        "duration_ms": 9.0,
+        "request_timestamp": at(2),
+        "query": "Needle=1",
+    },
+    {
+        "path": "/A%",
+        "method": "GET",
+        "status_code": 500,
+        "user_id": "u1",
+        "api_key_id": "k",
+        "request_timestamp": at(3),
+        "response_body": "a needle",
+    },
+    {
+        "path": "/z",
+        "method": "PUT",
+        "status_code": 200,
+        "outcome": "failed",
+        "error_message": "NEEDLE",
+        "request_timestamp": at(4),
+        "trace_id": "t",
+        "request_id": "r",
+    },
     {"outcome": "dropped", "dropped_count": 5, "request_timestamp": at(5)},
 ]
 
@@ -156,7 +226,18 @@ def test_filters(store, conditions, expected):
     assert [at(1 + number) for number in expected] == [row.request_timestamp for row in rows]
 
 
-@pytest.mark.parametrize("bad", [{"limit": 0}, {"limit": 1001}, {"from_": "yesterday"}, {"to": "2026-01-01"}, {"status": (500, 400)}, {"text": "\x00"}], ids=str)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"limit": 0},
+        {"limit": 1001},
+        {"from_": "yesterday"},
+        {"to": "2026-01-01"},
+        {"status": (500, 400)},
+        {"text": "\x00"},
+    ],
+    ids=str,
+)
 def test_a_bad_query_is_named(store, bad):
     """A value that makes no sense is a QueryError, not an empty page."""
     with pytest.raises(QueryError):
@@ -186,7 +267,12 @@ def test_stats(store):
 
 def test_prune_goes_in_steps(store):
     """prune deletes the oldest, at most `limit` at once; prune_bodies keeps rows and sizes."""
-    store.insert(b"".join(line(request_timestamp=at(number), request_body="b", request_body_bytes=1) for number in range(20)))
+    store.insert(
+        b"".join(
+            line(request_timestamp=at(number), request_body="b", request_body_bytes=1)
+            for number in range(20)
+        )
+    )
     assert store.prune_bodies(before=at(8), limit=5) == 5
     assert store.prune_bodies(before=at(8), limit=5) == 3
     assert store.prune_bodies(before=at(8), limit=5) == 0
@@ -218,7 +304,11 @@ def test_two_writers_at_once(store):
     """Threads that insert overlapping batches: every id once."""
     lines = [line(request_timestamp=at(number)) for number in range(300)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda start: store.insert(b"".join(lines[start : start + 150])), range(0, 151, 10)))
+        list(
+            pool.map(
+                lambda start: store.insert(b"".join(lines[start : start + 150])), range(0, 151, 10)
+            )
+        )
     ids = [row.id for row in everything(store)]
     assert len(ids) == len(set(ids)) == 300
 

@@ -7,12 +7,13 @@ import sys
 import textwrap
 
 import pytest
+from tests.journals import abandon, open_journal, read_all, read_dead
+from tests.processes import ROOT, wait_until
+
 from dashcam.errors import JournalError
 from dashcam.journal import Source, list_directories
 from dashcam.journal.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from dashcam.journal.frame import SEGMENT_HEADER_BYTES, SegmentHeader, encode_segment_header
-from tests.journals import abandon, open_journal, read_all, read_dead
-from tests.processes import ROOT, wait_until
 
 LINES = [b'{"record": %d, "filler": "%s"}' % (number, b"x" * number) for number in range(20)]
 
@@ -58,7 +59,7 @@ def test_every_bit_flipped_loses_at_most_that_record(dead):
     data = bytearray(segment.read_bytes())
     spans = [(frame.offset, frame.end) for frame in frames(path)]
     for at in range(end):
-        for bit in (range(8) if at % 3 == 0 else (at % 8,)):
+        for bit in range(8) if at % 3 == 0 else (at % 8,):
             data[at] ^= 1 << bit
             segment.write_bytes(data)
             hit = [number for number, (start, stop) in enumerate(spans) if start <= at < stop]
@@ -81,7 +82,9 @@ def test_damaged_blocks(dead, tmp_path, damage):
         lost = {n for n, (a, b) in enumerate(spans) if a < 1024 and b > 512}
     elif damage == "swapped":
         data[256:512], data[768:1024] = data[768:1024], data[256:512]
-        lost = {n for n, (a, b) in enumerate(spans) if (a < 512 and b > 256) or (a < 1024 and b > 768)}
+        lost = {
+            n for n, (a, b) in enumerate(spans) if (a < 512 and b > 256) or (a < 1024 and b > 768)
+        }
     elif damage == "garbage tail":
         data[end : end + 3000] = os.urandom(3000)
     else:
@@ -116,7 +119,9 @@ def test_damage_is_set_aside_and_counted(dead, caplog):
     chunk = source.read(max_records=100, max_bytes=1 << 20)
     assert (len(chunk.lines), chunk.lost, chunk.damaged) == (19, 1, 1)
     assert f"offset {third.offset}" in caplog.text
-    assert [each.stat().st_size for each in (path.parent / "set-aside").iterdir()] == [third.end - third.offset]
+    assert [each.stat().st_size for each in (path.parent / "set-aside").iterdir()] == [
+        third.end - third.offset
+    ]
     source.close()
 
 
@@ -125,7 +130,9 @@ def test_an_unknown_version_is_set_aside_whole(dead, caplog):
     path, segment, _ = dead
     data = bytearray(segment.read_bytes())
     journal_id = int(path.name[-16:], 16)
-    data[:SEGMENT_HEADER_BYTES] = encode_segment_header(SegmentHeader(9, 1, journal_id, 1, 0, b"\0" * 16))
+    data[:SEGMENT_HEADER_BYTES] = encode_segment_header(
+        SegmentHeader(9, 1, journal_id, 1, 0, b"\0" * 16)
+    )
     segment.write_bytes(data)
     assert read_dead(path) == []
     assert not segment.exists()
@@ -136,9 +143,15 @@ CHECKPOINTS = {
     "empty": lambda path: path.write_bytes(b""),
     "zeroed": lambda path: path.write_bytes(bytes(96)),
     "torn": lambda path: path.write_bytes(path.read_bytes()[:40]),
-    "ahead": lambda path: write_checkpoint(path.parent, Checkpoint(Position(1, 12_000, 900, 900), stored=900)),
-    "ahead segment": lambda path: write_checkpoint(path.parent, Checkpoint(Position(77, 64, 900, 900))),
-    "between frames": lambda path: write_checkpoint(path.parent, Checkpoint(Position(1, 200, 3, 3))),
+    "ahead": lambda path: write_checkpoint(
+        path.parent, Checkpoint(Position(1, 12_000, 900, 900), stored=900)
+    ),
+    "ahead segment": lambda path: write_checkpoint(
+        path.parent, Checkpoint(Position(77, 64, 900, 900))
+    ),
+    "between frames": lambda path: write_checkpoint(
+        path.parent, Checkpoint(Position(1, 200, 3, 3))
+    ),
 }
 
 
@@ -184,7 +197,9 @@ def test_the_file_system_is_full(tmp_path):
     """On a full tmpfs the start says so; running, drops are counted, and it recovers with room."""
     place = tmp_path / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], check=False
+    ).returncode:
         pytest.skip("no right to mount a tmpfs")
     try:
         with pytest.raises(JournalError, match="No space left"):
@@ -201,7 +216,10 @@ def test_the_file_system_is_full(tmp_path):
         wait_until(lambda: journal.prepared, what="room for another segment")
         assert journal.append(b"there is room again")
         wait_until(lambda: journal._table.gap() is None, what="the gap to be journaled")
-        assert set(read_all(source, commit=True)) == {b"there is room again", b"gap %d" % (5000 - accepted)}
+        assert set(read_all(source, commit=True)) == {
+            b"there is room again",
+            b"gap %d" % (5000 - accepted),
+        }
         source.close()
         journal.close()
     finally:
@@ -237,8 +255,12 @@ def test_a_directory_that_cant_be_used_is_a_clear_error(tmp_path, fault):
     )
     os.chmod(tmp_path, 0o755)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
     )
     if fault == "EACCES" and "PermissionError" in done.stderr:
         pytest.skip("another user can't read this interpreter or its modules")
@@ -291,7 +313,11 @@ def test_rss_stays_bounded_with_a_big_backlog(tmp_path):
         """
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True,
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert int(done.stdout) <= 40
@@ -309,7 +335,9 @@ def test_a_failed_sync_ends_its_segment(tmp_path, monkeypatch, caplog):
     journal.append(b"one")
     monkeypatch.setattr(os, "fdatasync", fail)
     wait_until(lambda: calls, what="a sync")
-    wait_until(lambda: journal.segment.capacity == journal.segment.offset, what="the end of the segment")
+    wait_until(
+        lambda: journal.segment.capacity == journal.segment.offset, what="the end of the segment"
+    )
     monkeypatch.undo()
     assert journal.append(b"two")
     assert journal.segment.segment_id == 2

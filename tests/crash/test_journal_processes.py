@@ -7,9 +7,10 @@ import sys
 import threading
 
 import pytest
-from dashcam.journal import Lock, Source, list_directories
 from tests.journals import abandon, open_journal, read_all, read_dead
 from tests.processes import ROOT, wait_until
+
+from dashcam.journal import Lock, Source, list_directories
 
 APPENDER = """
 import sys, os
@@ -28,7 +29,9 @@ def start(root, failpoint=None):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     if failpoint:
         env["DASHCAM_FAILPOINT"] = failpoint
-    return subprocess.Popen([sys.executable, "-c", APPENDER, str(root)], stdout=subprocess.PIPE, env=env)
+    return subprocess.Popen(
+        [sys.executable, "-c", APPENDER, str(root)], stdout=subprocess.PIPE, env=env
+    )
 
 
 @pytest.mark.parametrize("failpoint", [None, "reserve:50", "mid_copy:50", "publish:50", "roll:2"])
@@ -114,10 +117,12 @@ def test_threads_and_signals_append_at_once(tmp_path):
     journal = open_journal(tmp_path, journal_bytes=1 << 26, segment_bytes=1 << 22)
     from_handler = []
     previous = signal.signal(
-        signal.SIGALRM, lambda *_: from_handler.append(journal.append(b"handler %d" % len(from_handler)))
+        signal.SIGALRM,
+        lambda *_: from_handler.append(journal.append(b"handler %d" % len(from_handler))),
     )
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     try:
+
         def work(name):
             for number in range(3000):
                 while not journal.append(b"%s %d" % (name, number)):

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-import dashcam
 import pytest
+
+import dashcam
 from dashcam.redaction.rules import FIELDS, HEADERS, QUERY
 from dashcam.settings import TABLE
 

@@ -9,11 +9,12 @@ import time
 
 import msgspec
 import pytest
+from tests.checker import rows, settle
+from tests.processes import wait_until
+
 from dashcam import Exchange, Recorder, Settings
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
-from tests.checker import rows, settle
-from tests.processes import wait_until
 
 
 @pytest.fixture
@@ -21,7 +22,11 @@ def make(tmp_path):
     made = []
 
     def make(**settings):
-        given = {"store": f"sqlite:///{tmp_path}/request_logs.db", "batch_interval_s": 0.05, "segment_bytes": 1 << 22}
+        given = {
+            "store": f"sqlite:///{tmp_path}/request_logs.db",
+            "batch_interval_s": 0.05,
+            "segment_bytes": 1 << 22,
+        }
         recorder = Recorder(Settings(environ={}, **{**given, **settings}))
         made.append(recorder)
         return recorder
@@ -162,7 +167,9 @@ def test_one_of_several_recorders_drains_for_all(make, tmp_path):
     assert second.flush(10)
     states = sorted(each.statistics().writer_state for each in (first, second))
     assert states == ["running", "standby"]
-    leader, other = (first, second) if first.statistics().writer_state == "running" else (second, first)
+    leader, other = (
+        (first, second) if first.statistics().writer_state == "running" else (second, first)
+    )
     leader.close()
     record(other, 30)
     assert other.flush(10)
@@ -200,7 +207,8 @@ def test_a_gap_is_a_row(make, tmp_path):
     """A journal at its limit drops, counts, keeps what it has, and tells of the gap as a row."""
     recorder = make(writer="off", journal_bytes=1 << 16, segment_bytes=1 << 14)
     accepted = sum(
-        recorder.record(Exchange(path=f"/{number}", response_body="x" * 1000)) for number in range(200)
+        recorder.record(Exchange(path=f"/{number}", response_body="x" * 1000))
+        for number in range(200)
     )
     statistics = recorder.statistics()
     assert 10 < accepted < 200
@@ -219,12 +227,16 @@ def test_retention_runs_by_itself_and_expired_records_are_counted(make, tmp_path
     old = "2020-01-01T00:00:00.000000Z"
     store = open_store(f"sqlite:///{tmp_path}/request_logs.db")
     store.migrate()
-    store.insert(b"".join(msgspec.json.encode(Exchange(request_timestamp=old)) + b"\n" for _ in range(1200)))
+    store.insert(
+        b"".join(msgspec.json.encode(Exchange(request_timestamp=old)) + b"\n" for _ in range(1200))
+    )
     recorder = make()
     record(recorder, 3)
     record(recorder, 2, request_timestamp=old)
     assert recorder.flush(20)
-    wait_until(lambda: len(store.page(Query(scope=Scope.all(), limit=1000))) == 3, what="old rows to go")
+    wait_until(
+        lambda: len(store.page(Query(scope=Scope.all(), limit=1000))) == 3, what="old rows to go"
+    )
     statistics = recorder.statistics()
     assert (statistics.stored, statistics.expired, statistics.accepted) == (3, 2, 5)
     store.close()
@@ -253,7 +265,9 @@ def test_a_clock_that_jumps_changes_no_interval(make, tmp_path, monkeypatch):
     recorder = make(retention_days=0)
     real = time.time_ns
     for shift_s in (0, -3600, 366 * 86400):
-        monkeypatch.setattr(time, "time_ns", lambda shift_s=shift_s: real() + shift_s * 1_000_000_000)
+        monkeypatch.setattr(
+            time, "time_ns", lambda shift_s=shift_s: real() + shift_s * 1_000_000_000
+        )
         record(recorder, 20)
         assert recorder.flush(5)
     monkeypatch.undo()

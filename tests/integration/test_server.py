@@ -27,13 +27,17 @@ def ask(port, path, method="GET", body=None, headers=None):
 def test_startup_hand_over_and_shutdown_in_uvicorn(tmp_path, writer, signal_):
     """uvicorn starts it, requests are stored, and a signal drains everything before the end."""
     env = environment(tmp_path, writer=writer, batch_interval_s=30)
-    with running("-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=env, cwd=tmp_path) as server:
+    with running(
+        "-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=env, cwd=tmp_path
+    ) as server:
         port = read_port(tmp_path / "port", server)
         for number in range(30):
             assert ask(port, f"/now/t{number}") == (200, b"t%d" % number)
         os.kill(server.pid, signal_)
         server.wait(20)
-    assert sorted(tokens(rows(tmp_path), "completed")) == sorted(f"t{number}" for number in range(30))
+    assert sorted(tokens(rows(tmp_path), "completed")) == sorted(
+        f"t{number}" for number in range(30)
+    )
     assert not list((tmp_path / ".dashcam" / "journal").glob("*/*.seg"))
 
 
@@ -42,7 +46,9 @@ def test_a_dead_store_doesnt_hold_up_the_end(tmp_path, signal_):
     """SIGTERM or SIGINT with a store that never answers: the end comes in time, the rest stays."""
     env = environment(tmp_path, shutdown_timeout_s=1)
     (tmp_path / "request_logs.db").write_bytes(b"no database " * 100)
-    with running("-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=env, cwd=tmp_path) as server:
+    with running(
+        "-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=env, cwd=tmp_path
+    ) as server:
         port = read_port(tmp_path / "port", server)
         assert ask(port, "/now/a")[0] == 200
         began = time.monotonic()
@@ -58,7 +64,15 @@ def test_an_unusable_journal_stops_the_start(tmp_path):
     """journal_dir can't be used: the server doesn't start, and says why, before any request."""
     (tmp_path / "file").write_text("x")
     env = environment(tmp_path, journal_dir=tmp_path / "file" / "journal")
-    with running("-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=env, cwd=tmp_path, stderr=subprocess.PIPE) as server:
+    with running(
+        "-m",
+        "tests.apps.tokens",
+        str(tmp_path / "port"),
+        "1",
+        env=env,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    ) as server:
         _, errors = server.communicate(timeout=20)
     assert server.returncode == 3
     assert b"journal directory" in errors
@@ -68,7 +82,9 @@ def test_an_unusable_journal_stops_the_start(tmp_path):
 def test_workers_of_one_host_share_one_writer(tmp_path):
     """Four workers, the leader killed under load: one successor, every answer stored exactly once."""
     env = environment(tmp_path, batch_interval_s=0.05)
-    with running("-m", "tests.apps.tokens", str(tmp_path / "port"), "4", env=env, cwd=tmp_path) as server:
+    with running(
+        "-m", "tests.apps.tokens", str(tmp_path / "port"), "4", env=env, cwd=tmp_path
+    ) as server:
         port = read_port(tmp_path / "port", server)
         answered = []
         for number in range(300):
@@ -78,11 +94,14 @@ def test_workers_of_one_host_share_one_writer(tmp_path):
             except (OSError, http.client.HTTPException):
                 pass
             if number in (100, 200):
-                journals = [path.name for path in (tmp_path / ".dashcam" / "journal").glob("*-*-*/")]
+                journals = [
+                    path.name for path in (tmp_path / ".dashcam" / "journal").glob("*-*-*/")
+                ]
                 pids = {int(name.rsplit("-", 2)[1]) for name in journals} - {server.pid}
                 os.kill(min(pids), signal.SIGKILL)
         wait_until(
-            lambda: set(answered) <= set(tokens(rows(tmp_path), "completed")), what="all answers to be stored"
+            lambda: set(answered) <= set(tokens(rows(tmp_path), "completed")),
+            what="all answers to be stored",
         )
     found = tokens(rows(tmp_path), "completed")
     assert len(found) == len(set(found))
@@ -92,13 +111,20 @@ def test_a_stopped_leader_is_not_replaced_and_goes_on(tmp_path):
     """SIGSTOP the leader, record meanwhile, SIGCONT: everything arrives, once."""
     env = environment(tmp_path, batch_interval_s=0.05)
     with (
-        running("-m", "tests.apps.tokens", str(tmp_path / "port1"), "1", env=env, cwd=tmp_path) as leader,
-        running("-m", "tests.apps.tokens", str(tmp_path / "port2"), "1", env=env, cwd=tmp_path) as other,
+        running(
+            "-m", "tests.apps.tokens", str(tmp_path / "port1"), "1", env=env, cwd=tmp_path
+        ) as leader,
+        running(
+            "-m", "tests.apps.tokens", str(tmp_path / "port2"), "1", env=env, cwd=tmp_path
+        ) as other,
     ):
         first = read_port(tmp_path / "port1", leader)
         second = read_port(tmp_path / "port2", other)
         ask(first, "/now/a")
-        wait_until(lambda: (tmp_path / "request_logs.db").exists() and len(rows(tmp_path)) == 1, what="a row")
+        wait_until(
+            lambda: (tmp_path / "request_logs.db").exists() and len(rows(tmp_path)) == 1,
+            what="a row",
+        )
         os.kill(leader.pid, signal.SIGSTOP)
         for number in range(20):
             ask(second, f"/now/b{number}")
@@ -108,17 +134,26 @@ def test_a_stopped_leader_is_not_replaced_and_goes_on(tmp_path):
     assert len(set(tokens(rows(tmp_path), "completed"))) == 22
 
 
-@pytest.mark.parametrize("failpoint", ["commit_checkpoint:1", "commit_checkpoint:3", "checkpoint_unlink:2", "adopt:1"])
+@pytest.mark.parametrize(
+    "failpoint", ["commit_checkpoint:1", "commit_checkpoint:3", "checkpoint_unlink:2", "adopt:1"]
+)
 def test_a_writer_killed_between_two_steps(tmp_path, failpoint):
     """Killed between commit and checkpoint, checkpoint and unlink, or rows and removal: nothing lost, nothing twice."""
     quiet = environment(tmp_path, writer="off")
-    with running("-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=quiet, cwd=tmp_path) as server:
+    with running(
+        "-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=quiet, cwd=tmp_path
+    ) as server:
         port = read_port(tmp_path / "port", server)
         for number in range(40):
             ask(port, f"/now/t{number}")
     env = environment(tmp_path, failpoint=failpoint, batch_size=10)
     drainer = subprocess.run(
-        [sys.executable, "-m", "dashcam", "writer"], env=env, cwd=tmp_path, timeout=30, check=False, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "dashcam", "writer"],
+        env=env,
+        cwd=tmp_path,
+        timeout=30,
+        check=False,
+        stderr=subprocess.DEVNULL,
     )
     assert drainer.returncode == -signal.SIGKILL
     settle(tmp_path)
@@ -129,7 +164,9 @@ def test_a_writer_killed_between_two_steps(tmp_path, failpoint):
 def test_two_leaders_by_force_store_nothing_twice(tmp_path):
     """Two writers on the same directory (a lock that failed): every record once."""
     quiet = environment(tmp_path, writer="off")
-    with running("-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=quiet, cwd=tmp_path) as server:
+    with running(
+        "-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=quiet, cwd=tmp_path
+    ) as server:
         port = read_port(tmp_path / "port", server)
         for number in range(200):
             ask(port, f"/now/t{number}")
@@ -140,7 +177,10 @@ def test_two_leaders_by_force_store_nothing_twice(tmp_path):
             "writer = WriterThread(Settings(batch_size=7), None); writer.start(); assert writer.stop(20)\n"
         )
         env = environment(tmp_path)
-        both = [subprocess.Popen([sys.executable, "-c", script], env=env, cwd=tmp_path) for _ in range(2)]
+        both = [
+            subprocess.Popen([sys.executable, "-c", script], env=env, cwd=tmp_path)
+            for _ in range(2)
+        ]
         assert [each.wait(40) for each in both] == [0, 0]
         found = tokens(rows(tmp_path), "completed")
     assert len(found) == len(set(found)) == 200
@@ -149,26 +189,37 @@ def test_two_leaders_by_force_store_nothing_twice(tmp_path):
 def test_import_is_quick_and_light():
     """`import dashcam` imports neither SQLAlchemy nor Alembic nor FastAPI."""
     script = "import sys, dashcam; print([name for name in ('sqlalchemy', 'alembic', 'fastapi', 'starlette', 'typer') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.stdout.strip() == "[]"
 
 
 def test_routes_of_starlette_and_fastapi(make_recorder):
     """The template is found below mounts, in included routers, and for parameters of mounts."""
-    from dashcam import DashcamMiddleware
     from fastapi import APIRouter, FastAPI
     from starlette.applications import Starlette
     from starlette.responses import PlainTextResponse
     from starlette.routing import Mount, Route
     from tests.drive import drive, http_scope
 
+    from dashcam import DashcamMiddleware
+
     async def endpoint(request):
         return PlainTextResponse("x")
 
     inner = Starlette(routes=[Route("/things/{thing}", endpoint)])
-    starlette = Starlette(routes=[
-        Route("/users/{id:int}", endpoint), Mount("/api", routes=[Route("/a/{b}", endpoint)]), Mount("/t/{tenant}", app=inner),
-    ])
+    starlette = Starlette(
+        routes=[
+            Route("/users/{id:int}", endpoint),
+            Mount("/api", routes=[Route("/a/{b}", endpoint)]),
+            Mount("/t/{tenant}", app=inner),
+        ]
+    )
     fastapi = FastAPI()
     router = APIRouter(prefix="/v1")
 
@@ -179,8 +230,12 @@ def test_routes_of_starlette_and_fastapi(make_recorder):
     fastapi.include_router(router, prefix="/api")
     fastapi.mount("/sub", starlette)
     cases = [
-        (starlette, "/users/7", "/users/{id}"), (starlette, "/api/a/x", "/api/a/{b}"), (starlette, "/t/acme/things/9", "/t/{tenant}/things/{thing}"),
-        (starlette, "/nowhere", None), (fastapi, "/api/v1/items/5", "/api/v1/items/{item_id}"), (fastapi, "/sub/users/3", "/sub/users/{id}"),
+        (starlette, "/users/7", "/users/{id}"),
+        (starlette, "/api/a/x", "/api/a/{b}"),
+        (starlette, "/t/acme/things/9", "/t/{tenant}/things/{thing}"),
+        (starlette, "/nowhere", None),
+        (fastapi, "/api/v1/items/5", "/api/v1/items/{item_id}"),
+        (fastapi, "/sub/users/3", "/sub/users/{id}"),
     ]
     for app, path, route in cases:
         recorder = make_recorder()

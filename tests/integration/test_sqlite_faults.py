@@ -7,12 +7,13 @@ import sys
 
 import msgspec
 import pytest
+from tests.processes import ROOT
+
 from dashcam.errors import StoreSetupError, StoreUnavailableError
 from dashcam.exchange import Exchange
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 from dashcam.store.schema import HEAD, VERSIONS
-from tests.processes import ROOT
 
 
 def line():
@@ -97,7 +98,9 @@ def test_the_disk_is_full(tmp_path):
     """A full disk is passing trouble; with room again the same batch is stored."""
     place = tmp_path / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], check=False
+    ).returncode:
         pytest.skip("no right to mount a tmpfs")
     try:
         store = open_store(f"sqlite:///{place}/logs.db")
@@ -145,7 +148,9 @@ def test_a_migration_that_was_interrupted_half_way(tmp_path):
     store.migrate()
     store.insert(line())
     indexes = sqlite3.connect(path)
-    assert indexes.execute("SELECT count(*) FROM sqlite_master WHERE name = 'ix_request_logs_key'").fetchone() == (1,)
+    assert indexes.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'ix_request_logs_key'"
+    ).fetchone() == (1,)
     indexes.close()
     store.close()
 
@@ -170,10 +175,13 @@ def test_migrations_and_table_agree(store):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
+
     from dashcam.store.table import metadata
 
     with store._current_engine().connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "dashcam_version", "compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"version_table": "dashcam_version", "compare_type": True}
+        )
         differences = compare_metadata(context, metadata)
     assert [each for each in differences if "ix_request_logs_errors" not in str(each)] == []
     script = ScriptDirectory(str(ROOT / "src/dashcam/store/migrations"))
@@ -185,7 +193,10 @@ def test_migrations_and_table_agree(store):
     ("query", "index"),
     [
         (Query(scope=Scope.all()), "ix_request_logs_time"),
-        (Query(scope=Scope.all(), before=("2026-01-01T00:00:00.000000Z", "x")), "ix_request_logs_time"),
+        (
+            Query(scope=Scope.all(), before=("2026-01-01T00:00:00.000000Z", "x")),
+            "ix_request_logs_time",
+        ),
         (Query(scope=Scope.of("u")), "ix_request_logs_user"),
         (Query(scope=Scope.all(), api_key_id="k"), "ix_request_logs_key"),
         (Query(scope=Scope.all(), errors_only=True), "ix_request_logs_errors"),

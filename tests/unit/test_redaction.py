@@ -9,12 +9,13 @@ import zlib
 import brotli
 import pytest
 import zstandard
-from dashcam.exchange import Exchange
-from dashcam.redaction import Redactor, sanitize, scrub
-from dashcam.settings import Settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
+from dashcam.exchange import Exchange
+from dashcam.redaction import Redactor, sanitize, scrub
+from dashcam.settings import Settings
 
 SECRET = "hunter2-Zq9"
 
@@ -22,7 +23,9 @@ SECRET = "hunter2-Zq9"
 def redact(body=None, content_type="application/json", *, cut=False, settings=None, **fields):
     redactor = Redactor(Settings(environ={}, **(settings or {})))
     headers = [(b"content-type", content_type.encode()), *fields.pop("headers", [])]
-    exchange = Exchange(request_headers=headers, request_body=body, request_body_truncated=cut, **fields)
+    exchange = Exchange(
+        request_headers=headers, request_body=body, request_body_truncated=cut, **fields
+    )
     redactor.redact(exchange)
     assert redactor.failures == 0
     return exchange
@@ -75,7 +78,11 @@ def test_what_holds_no_secret_stays_byte_for_byte():
     assert redact(secret.encode()).request_body == secret.replace('"pwd":"x"', '"pwd":"[redacted]"')
 
 
-@pytest.mark.parametrize("body", [b"{nope", b'{"a":1}x', b"\xff\xfe", b'{"a":"\xff"}', b"{'a':1}", b"", b'{"password":'], ids=repr)
+@pytest.mark.parametrize(
+    "body",
+    [b"{nope", b'{"a":1}x', b"\xff\xfe", b'{"a":"\xff"}', b"{'a':1}", b"", b'{"password":'],
+    ids=repr,
+)
 def test_what_isnt_json_keeps_only_sizes(body):
     """A body that isn't what it claims to be is not kept at all, and that is said."""
     exchange = redact(body)
@@ -86,8 +93,12 @@ def test_what_isnt_json_keeps_only_sizes(body):
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-32"])
 def test_utf_16_json(charset):
     """JSON in UTF-16 or UTF-32, named or marked, is read and redacted."""
-    content_type = f"application/json; charset={charset}" if charset == "utf-16-le" else "application/json"
-    exchange = redact(f'{{"password":"{SECRET}"}}'.encode(charset), content_type.replace("utf-16-le", "utf-16le"))
+    content_type = (
+        f"application/json; charset={charset}" if charset == "utf-16-le" else "application/json"
+    )
+    exchange = redact(
+        f'{{"password":"{SECRET}"}}'.encode(charset), content_type.replace("utf-16-le", "utf-16le")
+    )
     assert SECRET not in str(exchange.request_body)
     assert "[redacted]" in exchange.request_body
 
@@ -100,14 +111,24 @@ OTHERS = [
     (f'{{"a":1}}\n{{"password":"{SECRET}"}}\n', "application/x-ndjson"),
     (f"<a><password>{SECRET}</password></a>", "application/xml"),
     (f'<a secret="{SECRET}" b="1"/>', "text/xml"),
-    (f'--B\r\nContent-Disposition: form-data; name="password"\r\n\r\n{SECRET}\r\n--B--\r\n', "multipart/form-data; boundary=B"),
-    (f'--B\r\nContent-Disposition: form-data; name="f"; filename="s.txt"\r\n\r\n{SECRET}\r\n--B--\r\n', "multipart/form-data; boundary=B"),
+    (
+        f'--B\r\nContent-Disposition: form-data; name="password"\r\n\r\n{SECRET}\r\n--B--\r\n',
+        "multipart/form-data; boundary=B",
+    ),
+    (
+        f'--B\r\nContent-Disposition: form-data; name="f"; filename="s.txt"\r\n\r\n{SECRET}\r\n--B--\r\n',
+        "multipart/form-data; boundary=B",
+    ),
     (f"Authorization: Bearer {SECRET}", "text/plain"),
     (f"connect to postgres://me:{SECRET}@db/x", "text/plain"),
 ]
 
 
-@pytest.mark.parametrize(("body", "content_type"), OTHERS, ids=[f"{kind}-{number}" for number, (_, kind) in enumerate(OTHERS)])
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    OTHERS,
+    ids=[f"{kind}-{number}" for number, (_, kind) in enumerate(OTHERS)],
+)
 def test_other_formats(body, content_type):
     """Forms, events, NDJSON, XML, multipart and text: the secret is gone, something is kept."""
     kept = redact(body.encode(), content_type).request_body
@@ -128,7 +149,9 @@ COMPRESSORS = {
 def test_compressed_bodies_are_kept_decoded(encoding):
     """A compressed body is decoded, redacted and kept as text."""
     body = json.dumps({"password": SECRET, "filler": "x" * 5000}).encode()
-    exchange = redact(COMPRESSORS[encoding](body), headers=[(b"content-encoding", encoding.encode())])
+    exchange = redact(
+        COMPRESSORS[encoding](body), headers=[(b"content-encoding", encoding.encode())]
+    )
     assert json.loads(exchange.request_body) == {"password": "[redacted]", "filler": "x" * 5000}
 
 
@@ -136,7 +159,11 @@ def test_compressed_bodies_are_kept_decoded(encoding):
 def test_a_bomb_stays_small(encoding):
     """100 MB of zeros in a small body: at most max_body_bytes come out, and it says that it is cut."""
     bomb = COMPRESSORS[encoding](b'"' + b"0" * 100_000_000)
-    exchange = redact(bomb, headers=[(b"content-encoding", encoding.encode())], settings={"max_body_bytes": 10_000})
+    exchange = redact(
+        bomb,
+        headers=[(b"content-encoding", encoding.encode())],
+        settings={"max_body_bytes": 10_000},
+    )
     assert len(exchange.request_body or "") <= 10_000
     assert exchange.request_body_truncated or exchange.request_body is None
 
@@ -149,7 +176,16 @@ def test_binary_is_kept_only_when_asked_and_in_base64():
     assert redact(b"no type at all", "").request_body is None
 
 
-HEADERS = ["Authorization", "proxy-authorization", "Cookie", "set-cookie", "X-Api-Key", "x-openai-api-key", "X-Auth-Token", "x-csrf-token"]
+HEADERS = [
+    "Authorization",
+    "proxy-authorization",
+    "Cookie",
+    "set-cookie",
+    "X-Api-Key",
+    "x-openai-api-key",
+    "X-Auth-Token",
+    "x-csrf-token",
+]
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -162,14 +198,25 @@ def test_secret_headers_are_left_out(name):
 
 def test_response_side_has_its_own_names():
     """What was removed of the response is told apart."""
-    exchange = Exchange(response_headers=[(b"set-cookie", b"s"), (b"content-type", b"application/json")], response_body=b'{"token":"x"}')
+    exchange = Exchange(
+        response_headers=[(b"set-cookie", b"s"), (b"content-type", b"application/json")],
+        response_body=b'{"token":"x"}',
+    )
     Redactor(Settings(environ={})).redact(exchange)
     assert exchange.redacted == ["response_body:token", "response_header:set-cookie"]
 
 
 def test_urls_in_headers_and_query():
     """Location, Referer and the query lose secret values; other values stay."""
-    exchange = redact(headers=[(b"referer", f"https://u:{SECRET}@h/p?token={SECRET}&a=1#access_token={SECRET}".encode())], query=f"code={SECRET}&page=2&sig={SECRET}")
+    exchange = redact(
+        headers=[
+            (
+                b"referer",
+                f"https://u:{SECRET}@h/p?token={SECRET}&a=1#access_token={SECRET}".encode(),
+            )
+        ],
+        query=f"code={SECRET}&page=2&sig={SECRET}",
+    )
     assert SECRET not in str(exchange)
     assert exchange.query == "code=[redacted]&page=2&sig=[redacted]"
     assert "a=1" in exchange.request_headers[1][1]
@@ -178,14 +225,27 @@ def test_urls_in_headers_and_query():
 @pytest.mark.parametrize(
     "text",
     [
-        "Bearer abcdefgh12345678", "Basic dXNlcjpwYXNzd29yZA==", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "sk-proj-abcdefghijkl",
-        "dc_0123456789abcdef", "ghp_0123456789abcdefABCD", "xoxb-123456789-abc", "AKIAIOSFODNN7EXAMPLE", "https://me:hunter22@h/x",
-        "password=hunter22", "'api_key': 'hunter22'", "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
+        "Bearer abcdefgh12345678",
+        "Basic dXNlcjpwYXNzd29yZA==",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "sk-proj-abcdefghijkl",
+        "dc_0123456789abcdef",
+        "ghp_0123456789abcdefABCD",
+        "xoxb-123456789-abc",
+        "AKIAIOSFODNN7EXAMPLE",
+        "https://me:hunter22@h/x",
+        "password=hunter22",
+        "'api_key': 'hunter22'",
+        "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
     ],
 )
 def test_known_shapes_in_errors(text):
     """Messages, tracebacks and tags lose what looks like a secret; scrubbing twice changes nothing."""
-    exchange = Exchange(error_message=f"got {text} here", error_traceback=f"line\n{text}\n", tags={"note": text, "token": "x"})
+    exchange = Exchange(
+        error_message=f"got {text} here",
+        error_traceback=f"line\n{text}\n",
+        tags={"note": text, "token": "x"},
+    )
     Redactor(Settings(environ={})).redact(exchange)
     core = max(text.replace("password=", "").replace("-", " ").replace("'", " ").split(), key=len)
     core = "abc" if "PRIVATE" in text else core
@@ -197,7 +257,14 @@ def test_known_shapes_in_errors(text):
 
 def test_ordinary_text_is_left_alone():
     """Words that only remind of secrets stay."""
-    for text in ("the token count is 12", "Basic idea", "passwords are bad", "key: value", "a sketch", "tokens: 5"):
+    for text in (
+        "the token count is 12",
+        "Basic idea",
+        "passwords are bad",
+        "key: value",
+        "a sketch",
+        "tokens: 5",
+    ):
         assert scrub(text) == text
 
 
@@ -213,7 +280,11 @@ def test_rules_add_to_the_defaults_or_replace_them():
 def test_redacting_twice_changes_nothing():
     """A record that before_record gave back is redacted again, to the same."""
     redactor = Redactor(Settings(environ={}))
-    exchange = Exchange(request_headers=[(b"content-type", b"application/json"), (b"cookie", b"c")], request_body=b'{"token":"x","a":"\\n"}', query="key=1")
+    exchange = Exchange(
+        request_headers=[(b"content-type", b"application/json"), (b"cookie", b"c")],
+        request_body=b'{"token":"x","a":"\\n"}',
+        query="key=1",
+    )
     redactor.redact(exchange)
     once = repr(exchange)
     redactor.redact(exchange)
@@ -224,22 +295,35 @@ def test_a_part_whose_redaction_fails_keeps_nothing(monkeypatch):
     """A bug in the redaction of a body: nothing of it is kept, it is said and counted; the rest stays."""
     redactor = Redactor(Settings(environ={}))
     monkeypatch.setattr("dashcam.redaction.bodies.redact_json", lambda *a, **k: 1 / 0)
-    exchange = Exchange(request_headers=[(b"content-type", b"application/json")], request_body=b'{"a":1}')
+    exchange = Exchange(
+        request_headers=[(b"content-type", b"application/json")], request_body=b'{"a":1}'
+    )
     redactor.redact(exchange)
-    assert (exchange.request_body, exchange.redacted, redactor.failures) == (None, ["request_body:*"], 1)
+    assert (exchange.request_body, exchange.redacted, redactor.failures) == (
+        None,
+        ["request_body:*"],
+        1,
+    )
 
 
 names = st.sampled_from(["password", "a", "api_key", "Token", "x y", "client_secret", "é"])
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=12,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=12,
 )
 
 
 def expected(value):
     if isinstance(value, dict):
         secret = {"password", "api_key", "Token", "client_secret"}
-        return {key: "[redacted]" if key in secret else expected(each) for key, each in value.items()}
+        return {
+            key: "[redacted]" if key in secret else expected(each) for key, each in value.items()
+        }
     return [expected(each) for each in value] if isinstance(value, list) else value
 
 
@@ -256,18 +340,49 @@ def test_any_json_is_redacted_as_walking_it_would(value, ascii_only, indent):
 
 
 HOSTILE = {
-    "quotes": '"', "escaped quotes": '\\"', "brackets": "[", "objects": '{"a":', "backslashes": "\\", "colons": '":', "keys": '"a":', "embedded": '{\\"a\\":',
-    "bearer": "bearer ", "eyJ": "eyJ", "dots": "a.", "at": "://a:", "begin": "-----BEGIN ", "password": "password", "password=": "password=", "spaces": "token ", "amp": "&a", "percent": "%5B",
-    "lt": "<", "attribute": "<a b", "elements": "<a>", "dash": "--B\r\n", "dash2": "a-_.",
+    "quotes": '"',
+    "escaped quotes": '\\"',
+    "brackets": "[",
+    "objects": '{"a":',
+    "backslashes": "\\",
+    "colons": '":',
+    "keys": '"a":',
+    "embedded": '{\\"a\\":',
+    "bearer": "bearer ",
+    "eyJ": "eyJ",
+    "dots": "a.",
+    "at": "://a:",
+    "begin": "-----BEGIN ",
+    "password": "password",
+    "password=": "password=",
+    "spaces": "token ",
+    "amp": "&a",
+    "percent": "%5B",
+    "lt": "<",
+    "attribute": "<a b",
+    "elements": "<a>",
+    "dash": "--B\r\n",
+    "dash2": "a-_.",
 }
-TYPES = ["application/json", "text/plain", "text/event-stream", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=B"]
+TYPES = [
+    "application/json",
+    "text/plain",
+    "text/event-stream",
+    "application/xml",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=B",
+]
 
 
 def cost(body, content_type, *, cut):
     redactor = Redactor(Settings(environ={}))
     best = 9.0
     for _ in range(2):
-        exchange = Exchange(request_headers=[(b"content-type", content_type.encode())], request_body=body, request_body_truncated=cut)
+        exchange = Exchange(
+            request_headers=[(b"content-type", content_type.encode())],
+            request_body=body,
+            request_body_truncated=cut,
+        )
         began = time.perf_counter()
         redactor.redact(exchange)
         best = min(best, time.perf_counter() - began)
@@ -294,7 +409,10 @@ def test_sanitize_makes_anything_encodable():
 
     deep = {}
     deep["self"] = deep
-    exchange = Exchange(path="/\x00\ud800\U0001f600", tags={"n": float("nan"), "big": 10**30, "o": Odd(), 1: {2}, "deep": deep, "\ud800": "x"})
+    exchange = Exchange(
+        path="/\x00\ud800\U0001f600",
+        tags={"n": float("nan"), "big": 10**30, "o": Odd(), 1: {2}, "deep": deep, "\ud800": "x"},
+    )
     sanitize(exchange)
     line = msgspec.json.encode(exchange)
     assert b"\\u0000" not in line

@@ -2,12 +2,13 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dashcam.exchange import Exchange
 from dashcam.settings import Settings
 from dashcam.writer.batch import is_due, line_key, reduce_batch, split_expired
 from dashcam.writer.retry import backoff_s
-from hypothesis import given
-from hypothesis import strategies as st
 
 SETTINGS = Settings(environ={}, batch_size=10, batch_bytes=1000, batch_interval_s=1.0)
 

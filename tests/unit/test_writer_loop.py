@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+
 from dashcam.bell import Bell
 from dashcam.errors import RowRefusedError, StoreSetupError, StoreUnavailableError
 from dashcam.exchange import Exchange
@@ -69,16 +70,25 @@ class Bench:
     """A loop over a journal in memory, with everything around it faked."""
 
     def __init__(self, tmp_path, **settings):
-        given = {"journal_dir": "memory", "store": "memory://", "batch_size": 10, "failed_logs": tmp_path / "failed.jsonl"}
+        given = {
+            "journal_dir": "memory",
+            "store": "memory://",
+            "batch_size": 10,
+            "failed_logs": tmp_path / "failed.jsonl",
+        }
         self.settings = Settings(environ={}, **{**given, **settings})
         self.journal = MemoryJournal(journal_bytes=1 << 20, encode_gap=lambda gap: b"")
         self.store, self.clock, self.status = FakeStore(), Clock(), WriterStatus()
         bell = Bell()
         bell_wait = self.clock.wait
         self.loop = WriterLoop(
-            self.settings, journal=self.journal, open_store=lambda: self.store,
+            self.settings,
+            journal=self.journal,
+            open_store=lambda: self.store,
             bell=type("FakeBell", (), {"wait": staticmethod(bell_wait), "ring": bell.ring})(),
-            status=self.status, clock=self.clock, jitter=lambda: 1.0,
+            status=self.status,
+            clock=self.clock,
+            jitter=lambda: 1.0,
         )
         self.failed = tmp_path / "failed.jsonl"
 
@@ -95,7 +105,10 @@ class Bench:
 
     def check(self):
         done = self.journal.checkpoint
-        assert self.journal.accepted == done.stored + done.failed + done.expired + self.journal.pending()
+        assert (
+            self.journal.accepted
+            == done.stored + done.failed + done.expired + self.journal.pending()
+        )
         assert done.stored == len(self.store.rows)
         assert done.failed == len(self.failed_ids())
 
@@ -233,7 +246,9 @@ def test_a_row_sent_again_is_in_the_failed_file_once(bench):
     bench.loop.step(at_once=True)
     bench.journal.append(msgspec.json.encode(Exchange(id=ids[0])) + b"\n", amended=True)
     line = bench.failed.read_bytes()
-    bench.loop._sender._failed_logs.add(msgspec.json.encode(json.loads(line)["record"]), error="x", attempts=1)
+    bench.loop._sender._failed_logs.add(
+        msgspec.json.encode(json.loads(line)["record"]), error="x", attempts=1
+    )
     assert bench.failed_ids() == ids
 
 

@@ -177,7 +177,13 @@ class Journal:
                 try:
                     crc = crc32(
                         FRAME_SEED.pack(
-                            self.journal_id, segment.segment_id, at, length, kind, sequence, accepted
+                            self.journal_id,
+                            segment.segment_id,
+                            at,
+                            length,
+                            kind,
+                            sequence,
+                            accepted,
                         ),
                         payload_crc,
                     )

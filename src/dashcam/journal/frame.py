@@ -7,8 +7,8 @@ All integers are little-endian. A segment begins with a header; frames follow, e
 
 `length` counts the payload. `sequence` counts frames and `accepted` counts records, from 1,
 over the life of a journal directory; the last frame thus tells how many there were. The CRC
-(CRC-32, ISO 3309) covers journal id, segment id, offset, length, kind, both counters and the payload,
-so that bytes of another segment or directory never verify. The first eight bytes (magic and
+(CRC-32, ISO 3309) covers journal id, segment id, offset, length, kind, both counters and the
+payload, so that bytes of another place never verify. The first eight bytes (magic and
 length) are stored last, at once: until then the place reads as empty.
 """
 
