@@ -186,7 +186,11 @@ class Capture(Observation):
     async def send(self, message: Message) -> None:
         """Give the server the app's next message, and take notice of it."""
         if self.finished:
-            await self._pass_on(message)
+            try:
+                await self._send(message)
+            except BaseException as error:
+                self.send_error = error
+                raise
             return
         at_ns = time.perf_counter_ns()
         chunk = None
@@ -200,12 +204,15 @@ class Capture(Observation):
                 )
                 if final:
                     self.response_chunk(chunk, at_ns=at_ns, final=True)
-                    await self._finish()
+                    if self.recorder.identify is not None:
+                        await self._identify(may_wait=True)
+                    self.finish()
                     chunk = None
                 elif type(chunk) is not bytes:
                     chunk = bytes(chunk)  # the app may reuse its buffer while we wait
             elif kind == "http.response.start":
-                await self._start(message)
+                if self._start(message):
+                    await self._finish()
             elif kind == "http.response.pathsend":
                 self._sent_by_server(self.content_length, at_ns)
                 await self._finish()
@@ -215,21 +222,19 @@ class Capture(Observation):
                     await self._finish()
         except Exception as error:  # the border: see _begin
             self.recorder.capture_failed(error)
-        await self._pass_on(message)
+        try:
+            await self._send(message)
+        except BaseException as error:
+            self.send_error = error
+            raise
         if chunk is not None:
             try:
                 self.response_chunk(chunk, at_ns=at_ns, final=False)
             except Exception as error:  # the border: see _begin
                 self.recorder.capture_failed(error)
 
-    async def _pass_on(self, message: Message) -> None:
-        try:
-            await self._send(message)
-        except BaseException as error:
-            self.send_error = error
-            raise
-
-    async def _start(self, message: Message) -> None:
+    def _start(self, message: Message) -> bool:
+        """Take notice of the response's start; tell whether no body may follow it."""
         headers = message.get("headers", ())
         if type(headers) is not list:
             headers = list(headers)
@@ -237,8 +242,7 @@ class Capture(Observation):
                 message["headers"] = headers  # see Capture.__init__
         status_code = int(message["status"])
         self.respond(status_code, headers)
-        if self.method == "HEAD" or status_code in (204, 304) or self.content_length == 0:
-            await self._finish()
+        return self.method == "HEAD" or status_code in (204, 304) or self.content_length == 0
 
     def _sent_by_server(self, size: int | None, at_ns: int) -> None:
         """Count a part of the body that the server reads from a file itself."""

@@ -197,7 +197,7 @@ class Observation:
             body.add(chunk)
         timeline = self.timeline
         if timeline is not None and len(timeline) < TIMELINE_ENTRIES:
-            timeline.append((round((at_ns - self.began_ns) / 1e6, 3), size))
+            timeline.append(((at_ns - self.began_ns) // 1000 / 1000, size))
 
     def _streams_lines(self) -> bool:
         content_type = b""
@@ -291,8 +291,8 @@ class Observation:
             revision=revision,
             request_timestamp=self.request_timestamp,
             outcome=outcome,
-            duration_ms=round(((self.duration_ns or began_ns) - began_ns) / 1e6, 3),
-            ttfb_ms=None if self.ttfb_ns is None else round((self.ttfb_ns - began_ns) / 1e6, 3),
+            duration_ms=((self.duration_ns or began_ns) - began_ns) // 1000 / 1000,
+            ttfb_ms=None if self.ttfb_ns is None else (self.ttfb_ns - began_ns) // 1000 / 1000,
             method=self.method,
             scheme=self.scheme,
             host=self.host,

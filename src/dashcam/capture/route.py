@@ -21,6 +21,11 @@ def route_template(scope: MutableMapping[str, Any], *, server_root_path: str) ->
     route = scope.get("route")
     if route is None:
         return None
+    root_path: str = scope.get("root_path", "")
+    if root_path == server_root_path and "fastapi" not in scope:
+        path_format = getattr(route, "path_format", None)
+        if type(path_format) is str:
+            return path_format  # the common case: no mount, no included router
     # FastAPI keeps a router's own route in `route`; the prefix under which the router was
     # included is known to the effective route only.
     effective = (scope.get("fastapi") or {}).get("effective_route_context")
@@ -28,7 +33,6 @@ def route_template(scope: MutableMapping[str, Any], *, server_root_path: str) ->
     path: Any = getattr(own, "path_format", None) or getattr(own, "path", None)
     if not isinstance(path, str):
         return None
-    root_path: str = scope.get("root_path", "")
     mounted = root_path.removeprefix(server_root_path).rstrip("/")
     if hasattr(own, "routes") or hasattr(own, "_base_app"):
         # The innermost route is a mount itself; its own path is the end of root_path.

@@ -9,6 +9,7 @@ from typing import Any
 
 from dashcam.exchange import Exchange
 from dashcam.redaction.bodies import Kind, Unparsable, decode_text, decompress, redact_pairs
+from dashcam.redaction.json_text import plain_json
 from dashcam.redaction.rules import REDACTED, Rules
 from dashcam.redaction.sanitize import sanitize
 from dashcam.redaction.scrub import scrub
@@ -22,6 +23,8 @@ URL_HEADERS = frozenset({"location", "content-location", "referer", "link", "ref
 _QUERY_OF_URL = re.compile(r"([?#])([^#\s>\"]*)")
 _BOUNDARY = re.compile(r'(?i)boundary="?([^";,\s]{1,70})"?')
 _CHARSET = re.compile(r"(?i)charset=[\"']?([A-Za-z0-9_.:-]{1,40})")
+REQUEST = ("body:", "request_body:*")
+RESPONSE = ("response_body:", "response_body:*")
 PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, URL = range(5)
 
 
@@ -49,28 +52,44 @@ class Redactor:
         What was removed is named in `exchange.redacted`.
         """
         removed: set[str] = set(exchange.redacted)
-        for side in ("request", "response"):
-            prefix = "" if side == "request" else "response_"
-            content_type = encoding = ""
-            try:
-                headers, content_type, encoding = self._pairs(
-                    getattr(exchange, f"{side}_headers"), f"{prefix}header:", removed
-                )
-            except Exception:  # the border: what can't be redacted isn't kept
-                headers = []
-                self._failed(removed, f"{side}_headers:*")
-            setattr(exchange, f"{side}_headers", headers)
-            body = getattr(exchange, f"{side}_body")
-            if body is None:
-                continue
-            try:
-                self._body(exchange, side, prefix, body, content_type, encoding, removed)
-            except Unparsable:
-                self._drop_body(exchange, side)
-                removed.add(f"{side}_body:*")
-            except Exception:  # the border
-                self._drop_body(exchange, side)
-                self._failed(removed, f"{side}_body:*")
+        try:
+            exchange.request_headers, content_type, encoding = self._pairs(
+                exchange.request_headers, "header:", removed
+            )
+        except Exception:  # the border: what can't be redacted isn't kept
+            exchange.request_headers, content_type, encoding = [], "", ""
+            self._failed(removed, "request_headers:*")
+        if exchange.request_body is not None:
+            kept = self._body(
+                exchange.request_body,
+                exchange.request_body_encoding,
+                exchange.request_body_truncated,
+                content_type,
+                encoding,
+                removed,
+                REQUEST,
+            )
+            exchange.request_body, exchange.request_body_encoding = kept[0], kept[1]
+            exchange.request_body_truncated = kept[2]
+        try:
+            exchange.response_headers, content_type, encoding = self._pairs(
+                exchange.response_headers, "response_header:", removed
+            )
+        except Exception:  # the border
+            exchange.response_headers, content_type, encoding = [], "", ""
+            self._failed(removed, "response_headers:*")
+        if exchange.response_body is not None:
+            kept = self._body(
+                exchange.response_body,
+                exchange.response_body_encoding,
+                exchange.response_body_truncated,
+                content_type,
+                encoding,
+                removed,
+                RESPONSE,
+            )
+            exchange.response_body, exchange.response_body_encoding = kept[0], kept[1]
+            exchange.response_body_truncated = kept[2]
         if exchange.query or exchange.error_message or exchange.tags or exchange.error_traceback:
             self._rest(exchange, removed)
         if removed:
@@ -80,11 +99,6 @@ class Redactor:
     def _failed(self, removed: set[str], part: str) -> None:
         self.failures += 1
         removed.add(part)
-
-    @staticmethod
-    def _drop_body(exchange: Exchange, side: str) -> None:
-        setattr(exchange, f"{side}_body", None)
-        setattr(exchange, f"{side}_body_encoding", None)
 
     def _pairs(
         self, pairs: Any, prefix: str, removed: set[str]
@@ -140,52 +154,62 @@ class Redactor:
 
     def _body(
         self,
-        exchange: Exchange,
-        side: str,
-        prefix: str,
         body: str | bytes,
+        body_encoding: str | None,
+        cut: bool,
         content_type: str,
         encoding: str,
         removed: set[str],
-    ) -> None:
+        side: tuple[str, str],
+    ) -> tuple[str | None, str | None, bool]:
+        """Give what may be kept of a body, its encoding, and whether it is cut; never raises."""
         media = self._media.get(content_type)
         if media is None:
             media = self._read_media(content_type)
-        kept, structured, redact, charset = media
-        cut: bool = getattr(exchange, f"{side}_body_truncated")
-        if isinstance(body, str):
-            if getattr(exchange, f"{side}_body_encoding") == "base64":
-                return
-            text = body
-        else:
-            if not kept or not body:
-                self._drop_body(exchange, side)
-                return
-            if encoding:
-                body, more = decompress(body, encoding, limit=self._limit)
-                if more and not cut:
-                    cut = True
-                    setattr(exchange, f"{side}_body_truncated", True)
-            try:
-                if redact is None:
-                    raise Unparsable("binary")
-                text = decode_text(body, charset, cut=cut)
-                if "\x00" in text:
-                    raise Unparsable("NUL")
-            except Unparsable:
-                if structured:
-                    raise
-                setattr(exchange, f"{side}_body", b64encode(body).decode())
-                setattr(exchange, f"{side}_body_encoding", "base64")
-                return
-        if redact is not None:
-            names: set[str] = set()
-            text = redact(text, names, cut)
-            if names:
-                label = "body" if side == "request" else "response_body"
-                removed.update(f"{label}:{name}" for name in names)
-        setattr(exchange, f"{side}_body", text)
-        setattr(exchange, f"{side}_body_encoding", "utf-8")
+        try:
+            if (
+                media[2] == self._json
+                and not cut
+                and not encoding
+                and type(body) is bytes
+                and media[0]
+            ):
+                # The common case, without the general one's price.
+                text = plain_json(body, self._rules.fields)
+                if text is not None:
+                    return text, "utf-8", False
+            if isinstance(body, str):
+                if body_encoding == "base64":
+                    return body, body_encoding, cut
+                text = body
+            else:
+                if not media[0] or not body:
+                    return None, None, cut
+                if encoding:
+                    body, more = decompress(body, encoding, limit=self._limit)
+                    cut = cut or more
+                try:
+                    if media[2] is None:
+                        raise Unparsable("binary")
+                    text = decode_text(body, media[3], cut=cut)
+                    if "\x00" in text:
+                        raise Unparsable("NUL")
+                except Unparsable:
+                    if media[1]:
+                        raise
+                    return b64encode(body).decode(), "base64", cut
+            if media[2] is not None:
+                names: set[str] = set()
+                text = media[2](text, names, cut)
+                if names:
+                    removed.update(side[0] + name for name in names)
+        except Unparsable:
+            removed.add(side[1])
+            return None, None, cut
+        except Exception:  # the border: what can't be redacted isn't kept
+            self._failed(removed, side[1])
+            return None, None, cut
+        return text, "utf-8", cut
 
     def _read_media(self, content_type: str) -> tuple[bool, bool, Any, str]:
         """Tell of a content type: is it kept, is it structured, how it is redacted, its charset."""
