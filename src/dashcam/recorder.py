@@ -186,7 +186,26 @@ class Recorder:
         except Exception as error:  # the border: no failure of ours may reach a request
             self.capture_failed(error)
             return False
-        return journal.append(line, amended=amended)
+        if journal.append(line, amended=amended):
+            return True
+        if isinstance(journal, Journal) and journal.vanished:
+            self._leave(journal)
+        return False
+
+    def _leave(self, journal: Journal) -> None:
+        """Give up a journal whose directory is gone; the next request opens another one."""
+        with self._lock:
+            if self.journal is not journal:
+                return
+            writer, closer = self._writer, self._closer
+            self.journal = self._writer = self._closer = None
+            if closer is not None:
+                closer.detach()
+            self._never_accepted += journal.dropped
+        if writer is not None:
+            threading.Thread(
+                target=_close, args=(journal, writer, 0.0, os.getpid()), daemon=True
+            ).start()
 
     def _ask_before_record(self, exchange: Exchange) -> Exchange | None:
         assert self._before_record is not None

@@ -84,6 +84,8 @@ class Journal:
         self.amended = 0
         self.dropped = 0
         self.last_error: str | None = None
+        self.vanished = False
+        """Whether somebody has removed the directory: what is appended would be lost."""
         self._fingerprint = bytes.fromhex(fingerprint)[:16].ljust(16, b"\0")
         self._lock = threading.RLock()
         self._busy = False
@@ -152,7 +154,7 @@ class Journal:
         length = len(line)
         payload_crc = crc32(line)  # of a long line without the GIL, so outside the lock
         with self._lock:
-            if self._busy or self._closed:
+            if self._busy or self._closed or self.vanished:
                 self._drop()
                 return False
             self._busy = True

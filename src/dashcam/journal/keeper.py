@@ -64,6 +64,10 @@ class Keeper:
 
     def tick(self) -> None:
         """Do what is due now."""
+        if not self._journal.path.is_dir():
+            self._journal.vanished = True
+            self._trouble("vanished", f"the journal directory {self._journal.path} was removed")
+            return
         self._populate()
         self._prepare()
         self._retire()
