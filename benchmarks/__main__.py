@@ -3,26 +3,22 @@
 import platform
 from pathlib import Path
 
-from benchmarks import bench_capture, bench_server, bench_stream
+from benchmarks import bench_capture, bench_server, bench_store, bench_stream
 
 
 def main() -> None:
     """Print every table, and on what machine."""
-    cpu = next(
-        (
-            line.partition(": ")[2]
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    cores = sum(
-        line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines()
-    )
-    print(f"{cpu}, {cores} cores, Python {platform.python_version()}, Linux {platform.release()}\n")
-    for bench in (bench_server, bench_capture, bench_stream):
-        bench.main()
-        print()
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    python = platform.python_version()
+    print(f"{models[0]}, {len(models)} cores, Python {python}, Linux {platform.release()}\n")
+    bare_us = bench_server.main()
+    print()
+    bench_capture.main(bare_us)
+    print()
+    bench_stream.main()
+    print()
+    bench_store.main()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """A client that is quicker than the server it measures: raw sockets, kept alive, one process.
 
-`python -m benchmarks.load PORT SECONDS CONNECTIONS` prints how many answers came.
+`python -m benchmarks.load PORT SECONDS CONNECTIONS [RATE]` prints how many answers came. With a
+rate (requests per second) the pace is the same whatever the server: only then CPU per request
+can be compared, since a saturated server and an idle one pay differently for waking up.
 """
 
 import json
@@ -20,7 +22,7 @@ HEADERS = (
 REQUEST = f"POST /echo HTTP/1.1\r\n{HEADERS}\r\n{BODY}".encode()
 
 
-def load(port: int, *, seconds: float, connections: int) -> int:
+def load(port: int, *, seconds: float, connections: int, rate: float = 0.0) -> int:
     """Send requests for some seconds; give the number of whole answers."""
     selector = selectors.DefaultSelector()
     answer_bytes = 0
@@ -43,16 +45,25 @@ def load(port: int, *, seconds: float, connections: int) -> int:
             connection.sendall(REQUEST)
         selector.register(connection, selectors.EVENT_READ)
     answers = 0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for key, _ in selector.select(1.0):
+    began = time.monotonic()
+    end = began + seconds
+    idle: list[socket.socket] = []
+    sent = 0
+    while (now := time.monotonic()) < end:
+        while idle and sent < (now - began) * rate:
+            idle.pop().sendall(REQUEST)
+            sent += 1
+        for key, _ in selector.select(0.0005 if rate else 1.0):
             connection = key.fileobj
             assert isinstance(connection, socket.socket)
             got[connection] += len(connection.recv(65536))
             if got[connection] >= answer_bytes:
                 got[connection] -= answer_bytes
                 answers += 1
-                connection.sendall(REQUEST)
+                if rate:
+                    idle.append(connection)
+                else:
+                    connection.sendall(REQUEST)
     for connection in got:
         connection.close()
     return answers
@@ -60,4 +71,5 @@ def load(port: int, *, seconds: float, connections: int) -> int:
 
 if __name__ == "__main__":
     port, seconds, connections = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    print(load(port, seconds=seconds, connections=connections))
+    rate = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
+    print(load(port, seconds=seconds, connections=connections, rate=rate))

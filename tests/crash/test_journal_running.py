@@ -40,9 +40,23 @@ def test_a_slow_disk_doesnt_hold_up_the_event_loop(tmp_path):
     """Every fdatasync takes 500 ms: the event loop's delay stays far below that."""
     if shutil.which("strace") is None:
         pytest.skip("strace is missing")
-    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=500000"]
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fdatasync",
+        "-e",
+        "inject=fdatasync:delay_enter=500000",
+    ]
     done = subprocess.run(
-        [*command, sys.executable, "-c", LOOP, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False,
+        [*command, sys.executable, "-c", LOOP, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     if done.returncode and "ptrace" in done.stderr:
@@ -52,7 +66,9 @@ def test_a_slow_disk_doesnt_hold_up_the_event_loop(tmp_path):
 
 def test_a_removed_directory_is_replaced(tmp_path, caplog):
     """The journal's directory is removed while it runs: it is said, nothing is falsely accepted, another is opened."""
-    recorder = Recorder(Settings(environ={}, store=f"sqlite:///{tmp_path}/r.db", writer="off", sync_interval_s=0.02))
+    recorder = Recorder(
+        Settings(environ={}, store=f"sqlite:///{tmp_path}/r.db", writer="off", sync_interval_s=0.02)
+    )
     assert recorder.record(Exchange())
     gone = recorder.journal.path
     shutil.rmtree(gone)
@@ -74,7 +90,9 @@ def test_a_read_only_file_system_costs_records_not_requests(tmp_path):
     try:
         journal = open_journal(place, segment_bytes=1 << 14)
         wait_until(lambda: len(journal.prepared) == 2, what="prepared segments")
-        if subprocess.run(["mount", "-o", "remount,ro", place], check=False, capture_output=True).returncode:
+        if subprocess.run(
+            ["mount", "-o", "remount,ro", place], check=False, capture_output=True
+        ).returncode:
             # The mapped files are open for writing, so the kernel may refuse: make it refuse us.
             os.chmod(journal.path, 0o500)
             shutil.move(journal.path, f"{journal.path}.moved")
@@ -177,6 +195,7 @@ class JournalMachine(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-JournalMachine.TestCase.settings = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)
+JournalMachine.TestCase.settings = hypothesis_settings(
+    max_examples=40, stateful_step_count=25, deadline=None
+)
 TestJournalMachine = JournalMachine.TestCase
-

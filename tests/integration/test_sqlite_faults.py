@@ -56,6 +56,8 @@ def test_a_deleted_file_is_made_anew(store, path):
     store.insert(line())
     for each in path.parent.iterdir():
         each.unlink()
+    with pytest.raises(StoreUnavailableError, match="deleted or replaced"):
+        store.insert(line())
     with pytest.raises(StoreSetupError):
         store.insert(line())
     store.migrate()

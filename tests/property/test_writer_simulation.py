@@ -60,7 +60,12 @@ class World:
         if self.settled or self.random.random() > self.trouble:
             return
         raise self.random.choice(
-            (StoreUnavailableError("down"), StoreUnavailableError("reset"), StoreSetupError("schema"), Crash())
+            (
+                StoreUnavailableError("down"),
+                StoreUnavailableError("reset"),
+                StoreSetupError("schema"),
+                Crash(),
+            )
         )
 
     # The store.
@@ -117,12 +122,22 @@ class World:
         """Start a writer, as a new process does: from the checkpoint."""
         self.journal.rewind()
         settings = Settings(
-            environ={}, journal_dir="memory", store="memory://", batch_size=self.random.choice((1, 3, 10)), retention_days=0
+            environ={},
+            journal_dir="memory",
+            store="memory://",
+            batch_size=self.random.choice((1, 3, 10)),
+            retention_days=0,
         )
         made = WriterLoop(
-            settings, journal=self.journal, open_store=lambda: self, bell=self.clock, status=WriterStatus(),
-            clock=self.clock, jitter=self.random.random,
+            settings,
+            journal=self.journal,
+            open_store=lambda: self,
+            bell=self.clock,
+            status=WriterStatus(),
+            clock=self.clock,
+            jitter=self.random.random,
         )
+
         def commit_or_die(chunk, **counts):
             if not self.settled and self.random.random() < self.trouble / 4:
                 raise Crash

@@ -24,9 +24,9 @@ class MemoryStore(SqliteStore):
         self._exclusive = threading.RLock()
 
     @contextmanager
-    def _connection(self, *, write: bool = False) -> Iterator[Connection]:
+    def _connection(self, *, write: bool = False, begin: bool = True) -> Iterator[Connection]:
         """Connect, one thread at a time: there is one connection."""
-        with self._exclusive, super()._connection(write=write) as connection:
+        with self._exclusive, super()._connection(write=write, begin=begin) as connection:
             yield connection
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ makes many short C calls starves beside a busy event loop.
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -36,8 +37,10 @@ from dashcam.store.schema import HEAD, migrate, refuse_newer, status_of
 BUSY_TIMEOUT_MS = 5_000
 PAGE_BYTES = 8192
 WAL_PAGES = 2000
-MOST_ROWS = 400
-"""Rows in a statement; 250 to 500 were the quickest, idle and beside a busy event loop."""
+MOST_ROWS = 600
+"""Rows in a statement: a whole batch of the default size, within SQLite's usual limit."""
+LOOK_S = 0.5
+"""How often it is looked whether the file is still the one that is open."""
 
 _ALL = ("stored_at", *COLUMNS)
 _INSERT = f"INSERT INTO request_logs ({', '.join(_ALL)}) VALUES "
@@ -85,6 +88,8 @@ class SqliteStore:
         self._inode: tuple[int, int] | None = None
         self._lock = threading.Lock()
         self._body_watermark = ""
+        self._most_rows = 0
+        self._looked_at_s = float("-inf")
 
     def _make_engine(self) -> Engine:
         if self.path is not None and not self.path.exists():
@@ -94,6 +99,7 @@ class SqliteStore:
             pool = {"poolclass": QueuePool, "pool_size": self._pool_size, "max_overflow": 4}
         engine = create_engine(
             make_url(self.url),
+            pool_reset_on_return=None,  # every transaction here is ended by name
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
             **pool,
         )
@@ -124,13 +130,10 @@ class SqliteStore:
     def _current_engine(self) -> Engine:
         """Give the engine; a new one when the file was deleted or replaced."""
         with self._lock:
-            if self.path is not None:
-                try:
-                    found = os.stat(self.path)
-                    inode = (found.st_dev, found.st_ino)
-                except OSError:
-                    inode = None
-                if self._engine is not None and inode != self._inode:
+            now_s = time.monotonic()
+            if self._engine is not None and now_s - self._looked_at_s >= LOOK_S:
+                self._looked_at_s = now_s
+                if self._is_replaced():
                     self._engine.dispose()
                     self._engine = None
             if self._engine is None:
@@ -141,10 +144,13 @@ class SqliteStore:
             return self._engine
 
     @contextmanager
-    def _connection(self, *, write: bool = False) -> Iterator[Connection]:
+    def _connection(self, *, write: bool = False, begin: bool = True) -> Iterator[Connection]:
         """Connect, in one transaction; errors of the engine come out as ours."""
         try:
             with self._current_engine().connect() as connection:
+                if not begin:
+                    yield connection
+                    return
                 connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
                 try:
                     yield connection
@@ -166,11 +172,13 @@ class SqliteStore:
         """Store a batch in one transaction; the highest revision of an id wins."""
         rows = decode_rows(lines)
         stored_at = now_text()
-        with self._connection(write=True) as connection:
-            raw = connection.connection.driver_connection
-            assert raw is not None
-            bound = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-            most = min(MOST_ROWS, (bound - 1) // len(COLUMNS))
+        # One statement is a transaction of its own. Each further call, also BEGIN and COMMIT,
+        # gives the GIL away a few times, and waits for it beside a busy event loop.
+        alone = len(rows) <= self._most_rows
+        with self._connection(write=not alone, begin=not alone) as connection:
+            if self._most_rows == 0:
+                self._most_rows = _most_rows(connection)
+            most = self._most_rows
             for at in range(0, len(rows), most):
                 part = rows[at : at + most]
                 values = (stored_at, *chain.from_iterable(map(msgspec.structs.astuple, part)))
@@ -179,6 +187,19 @@ class SqliteStore:
                     connection.exec_driver_sql(statement, values)
                 except (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError) as error:
                     raise RowRefusedError(type(error).__name__) from None
+        if self._is_replaced():
+            self.close()
+            raise StoreUnavailableError(f"the database file {self.path} was deleted or replaced")
+
+    def _is_replaced(self) -> bool:
+        """Tell whether what was just committed has gone into a file that has lost its name."""
+        if self.path is None:
+            return False
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return True
+        return (found.st_dev, found.st_ino) != self._inode
 
     def page(self, query: Query) -> list[Summary]:
         """Give at most `query.limit` summaries, newest first."""
@@ -274,6 +295,14 @@ class SqliteStore:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
+
+
+def _most_rows(connection: Connection) -> int:
+    """Tell how many rows a statement may have, by the connection's own limit."""
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    bound = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    return int(max(1, min(MOST_ROWS, (bound - 1) // len(COLUMNS))))
 
 
 def _version(connection: Connection) -> str | None:
