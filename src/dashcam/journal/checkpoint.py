@@ -1,6 +1,6 @@
 """The checkpoint: how far a directory's records are delivered, and what became of them.
 
-It is replaced atomically, has its own CRC, and is only a hint: without it (or with one that
+It is overwritten at once, has its own CRC, and is only a hint: without it (or with one that
 doesn't fit the data) the directory is read from its start again, which is harmless.
 """
 
@@ -60,42 +60,58 @@ def read_checkpoint(directory: Path) -> Checkpoint:
 
 
 def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
-    """Replace a directory's checkpoint.
+    """Write a directory's checkpoint once.
 
     Raises:
-        OSError: it could not be written; the old one is still there.
+        OSError: it could not be written.
     """
-    position = checkpoint.position
-    data = _FORMAT.pack(
-        MAGIC,
-        1,
-        position.segment_id,
-        position.offset,
-        position.sequence,
-        position.accepted,
-        checkpoint.stored,
-        checkpoint.failed,
-        checkpoint.expired,
-        checkpoint.lost,
-    )
-    data += crc32(data).to_bytes(4, "little")
-    partial = directory / f"{NAME}.{os.getpid()}.partial"
+    file = CheckpointFile(directory)
     try:
-        _write(partial, data, os.O_CREAT | os.O_TRUNC)
-        os.replace(partial, directory / NAME)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        # A full disk is freed by what the checkpoint allows to be deleted, so it must be
-        # possible to write one: over the old one, which has its block. Torn, it is a rescan.
-        partial.unlink(missing_ok=True)
-        _write(directory / NAME, data, 0)
-
-
-def _write(path: Path, data: bytes, flags: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
-    try:
-        if os.write(fd, data) != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        file.write(checkpoint)
     finally:
-        os.close(fd)
+        file.close()
+
+
+class CheckpointFile:
+    """A directory's checkpoint, open to be written again and again.
+
+    It is overwritten in place, by one write of less than a disk's sector: a process that dies
+    leaves the old or the new one, and it needs no space, so that a full disk can be freed.
+
+    Args:
+        directory: whose checkpoint.
+
+    Raises:
+        OSError: it can't be opened.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(directory / NAME, flags, 0o600)
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        position = checkpoint.position
+        data = _FORMAT.pack(
+            MAGIC,
+            1,
+            position.segment_id,
+            position.offset,
+            position.sequence,
+            position.accepted,
+            checkpoint.stored,
+            checkpoint.failed,
+            checkpoint.expired,
+            checkpoint.lost,
+        )
+        data += crc32(data).to_bytes(4, "little")
+        if os.pwrite(self._fd, data, 0) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from dashcam import failpoint
-from dashcam.journal.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
+from dashcam.journal.checkpoint import Checkpoint, CheckpointFile, Position, read_checkpoint
 from dashcam.journal.directory import (
     LOCK,
     SET_ASIDE,
@@ -78,6 +78,8 @@ class Source:
         self.fingerprint = owner.fingerprint if owner else self._fingerprint_of_segments()
         self.dead = False
         self._lock = Lock(path / LOCK)
+        self._checkpoint_file: CheckpointFile | None = None
+        self._swept_to = 0
         self._file: int | None = None
         self._file_id = 0
         self._file_size = 0
@@ -148,13 +150,18 @@ class Source:
         while len(lines) < max_records and size < max_bytes:
             if not self._open_next():
                 break
-            sealed = self._sealed()  # asked first: nothing may be appended after a "yes"
             before = self._position
-            frames, stop, stretch = self._frames(
-                max_frames=max_records - len(lines),
-                max_bytes=max_bytes - size,
-                step_over=sealed,
-            )
+            room = max_records - len(lines)
+            space = max_bytes - size
+            sealed = False
+            frames, stop, stretch = self._frames(max_frames=room, max_bytes=space, step_over=False)
+            if not frames:
+                # What follows is looked at once more after a "yes": nothing is appended then.
+                sealed = self._sealed()
+                if sealed:
+                    frames, stop, stretch = self._frames(
+                        max_frames=room, max_bytes=space, step_over=True
+                    )
             for frame in frames:
                 counted = frame.kind == RECORD
                 # Counters tell what is missing; those of a first frame after a rescan don't.
@@ -346,12 +353,17 @@ class Source:
             lost=known.lost + chunk.lost,
         )
         try:
-            write_checkpoint(self.path, self.checkpoint)
+            if self._checkpoint_file is None:
+                self._checkpoint_file = CheckpointFile(self.path)
+            self._checkpoint_file.write(self.checkpoint)
         except OSError:
             self.checkpoint = known
             raise
         if failpoint.ACTIVE:
             failpoint.failpoint("checkpoint_unlink")
+        if chunk.end.segment_id == self._swept_to:
+            return
+        self._swept_to = chunk.end.segment_id
         for segment_id in segment_ids(self.path):
             if segment_id < chunk.end.segment_id:
                 (self.path / segment_name(segment_id)).unlink(missing_ok=True)
@@ -410,6 +422,7 @@ class Source:
             OSError: something in it can't be deleted.
         """
         self._close_file()
+        self._close_checkpoint()
         remove_directory(self.path)
         self._lock.close()
 
@@ -418,9 +431,15 @@ class Source:
             os.close(self._file)
             self._file = None
 
+    def _close_checkpoint(self) -> None:
+        if self._checkpoint_file is not None:
+            self._checkpoint_file.close()
+            self._checkpoint_file = None
+
     def close(self) -> None:
         """Close all files; an adopted directory can be adopted by somebody else again."""
         self._close_file()
+        self._close_checkpoint()
         self._lock.close()
         self.dead = False
 

@@ -101,6 +101,7 @@ class WriterLoop:
         self._ready = False
         self._retention = Retention(settings)
         self._scanned_at_s = float("-inf")
+        self._led_at_s = float("-inf")
         self._troubles: set[str] = set()
         self.flush_wanted = 0
         """The number of the newest flush that somebody waits for."""
@@ -166,6 +167,10 @@ class WriterLoop:
         if self._leader is None:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._leader = Lock(self._root / f"leader-{self._fingerprint}.lock")
+        now_s = self._clock()
+        if self._leader.held and now_s - self._led_at_s < SCAN_INTERVAL_S:
+            return True
+        self._led_at_s = now_s
         return self._leader.acquire()
 
     def _make_ready(self) -> bool:
