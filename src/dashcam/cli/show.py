@@ -99,12 +99,14 @@ def row_line(row: Summary, *, width: int, amended: bool = False) -> Text:
     if row.model and wide:
         notes.append(f"{one_line(row.model)} {row.input_tokens or 0}→{row.output_tokens or 0}")
     note = f" {', '.join(notes)}" if notes else ""
-    room = max(10, width - line.cell_len - len(tail) - len(note) - 1)
-    if len(target) > room:
-        target = target[: room - 1] + "…"
-    line.append(f"{target:<{room}}")
-    line.append(tail, style="dim" if not wide else "")
+    room = max(10, width - line.cell_len - len(tail) - 1)
+    space = max(5, room - len(note))
+    if len(target) > space:
+        target = target[: space - 1] + "…"
+    line.append(target)
     line.append(note, style=status_style(row))
+    line.append(" " * max(0, room - len(target) - len(note)))
+    line.append(tail, style="" if wide else "dim")
     return line
 
 
