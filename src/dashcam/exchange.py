@@ -7,7 +7,7 @@ nothing of how an exchange is captured, kept or stored.
 
 import time
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from uuid_utils import uuid7
@@ -21,15 +21,7 @@ Outcome = Literal[
     "unauthenticated",
     "dropped",
 ]
-OUTCOMES: tuple[str, ...] = (
-    "completed",
-    "failed",
-    "disconnected",
-    "interrupted",
-    "quota_exceeded",
-    "unauthenticated",
-    "dropped",
-)
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
 """`failed`: the app raised. `disconnected`: the client left. `interrupted`: the process died.
 `dropped`: not a request but a gap: `dropped_count` records are missing."""
 
