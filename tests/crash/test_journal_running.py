@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from dashcam import Exchange, Recorder, Settings
-from dashcam.journal import Source, list_directories
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.journals import abandon, open_journal, read_all
 from tests.processes import ROOT, wait_until
+
+from dashcam import Exchange, Recorder, Settings
+from dashcam.journal import Source, list_directories
 
 LOOP = """
 import asyncio, sys, time

@@ -9,6 +9,7 @@ import random
 
 import msgspec
 import pytest
+
 from dashcam.errors import RowRefusedError, StoreSetupError, StoreUnavailableError
 from dashcam.exchange import Exchange
 from dashcam.journal import MemoryJournal
