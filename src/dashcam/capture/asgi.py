@@ -5,7 +5,6 @@ the same task. What dashcam does with it comes afterwards, except for the messag
 completes the response: before that one the finished record goes into the journal.
 """
 
-import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -115,6 +114,8 @@ async def _lifespan(
 
 
 async def _off_loop(does_io: Callable[[], Any]) -> None:
+    import asyncio  # loaded by whoever runs this; importing dashcam alone should stay light
+
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # another event loop, such as Trio's: it waits, once per process
