@@ -5,6 +5,7 @@ records to the store. Recording never raises and never waits for I/O; starting a
 both.
 """
 
+import atexit
 import logging
 import os
 import re
@@ -64,7 +65,7 @@ class Recorder:
         self.lifespans = 0
         """Lifespans of apps that use this recorder now; the last one to end closes it."""
         self._redactor = Redactor(settings)
-        self._is_llm_path = _path_filter(settings.llm_paths, ()) or (lambda path: False)
+        self._is_llm_path = _path_test(settings.llm_paths)
         self._before_record = settings.before_record
         self._writer: Writer | None = None
         self._lock = threading.RLock()
@@ -98,8 +99,9 @@ class Recorder:
             self._writer = writer
             self.journal = journal
             self._closer = weakref.finalize(
-                self, _close, journal, writer, self.settings.shutdown_timeout_s, os.getpid()
+                self, _close_soon, journal, writer, self.settings.shutdown_timeout_s, os.getpid()
             )
+            self._closer.atexit = False  # see _close_at_exit
             _say_at_start(self.settings)
 
     def _open(self) -> tuple[Journal | MemoryJournal, Writer]:
@@ -203,9 +205,7 @@ class Recorder:
                 closer.detach()
             self._never_accepted += journal.dropped
         if writer is not None:
-            threading.Thread(
-                target=_close, args=(journal, writer, 0.0, os.getpid()), daemon=True
-            ).start()
+            _close_soon(journal, writer, 0.0, os.getpid())
 
     def _ask_before_record(self, exchange: Exchange) -> Exchange | None:
         assert self._before_record is not None
@@ -391,6 +391,26 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def _close_at_exit() -> None:
+    for recorder in list(_recorders):
+        recorder.close()
+
+
+atexit.register(_close_at_exit)
+
+
+def _close_soon(
+    journal: Journal | MemoryJournal, writer: Writer, timeout_s: float, process_id: int
+) -> None:
+    """Drain and close in a thread: garbage is collected anywhere, also in an event loop."""
+    threading.Thread(
+        target=_close,
+        args=(journal, writer, timeout_s, process_id),
+        name="dashcam-close",
+        daemon=True,
+    ).start()
+
+
 def _close(
     journal: Journal | MemoryJournal, writer: Writer, timeout_s: float, process_id: int
 ) -> bool:
@@ -403,6 +423,13 @@ def _close(
     if delivered and isinstance(journal, Journal):
         discard_if_exhausted(journal.path)
     return delivered
+
+
+def _path_test(globs: Sequence[str]) -> Callable[[str], bool]:
+    """Make a test of a path from globs; quick where none of them has a wildcard."""
+    if not any(sign in glob for glob in globs for sign in "*?["):
+        return frozenset(globs).__contains__
+    return _path_filter(globs, ()) or (lambda path: False)
 
 
 def _path_filter(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool] | None:

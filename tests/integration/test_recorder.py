@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 
@@ -272,3 +274,28 @@ def test_a_clock_that_jumps_changes_no_interval(make, tmp_path, monkeypatch):
         assert recorder.flush(5)
     monkeypatch.undo()
     assert len({row["id"] for row in rows(tmp_path)}) == 60
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "raise SystemExit(3)",
+        "1 / 0",
+        "del recorder; import gc; gc.collect(); import time; time.sleep(3)",
+    ],
+)
+def test_the_end_of_the_interpreter_drains(tmp_path, end):
+    """A script that ends, exits, fails, or forgets its recorder: what it recorded is stored."""
+    script = (
+        "from dashcam import Exchange, Recorder, Settings\n"
+        f"recorder = Recorder(Settings(environ={{}}, store='sqlite:///{tmp_path}/request_logs.db', batch_interval_s=30))\n"
+        "for number in range(50): assert recorder.record(Exchange(path='/x'))\n"
+        f"{end}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], timeout=40, check=False, stderr=subprocess.DEVNULL
+    )
+    assert done.returncode in (0, 1, 3)
+    assert len(rows(tmp_path)) == 50
+    assert not list((tmp_path / ".dashcam" / "journal").glob("*/*.seg"))

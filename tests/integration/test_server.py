@@ -242,3 +242,41 @@ def test_routes_of_starlette_and_fastapi(make_recorder):
         assert drive(app, recorder=recorder, scope=http_scope(path=path)).raised is None
         assert [seen.route for seen in recorder.exchanges()] == [route], path
     assert DashcamMiddleware
+
+
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["", "preload"])
+def test_gunicorn_with_and_without_preload(tmp_path, preload):
+    """gunicorn forks its workers, before or after the import: each records into a journal of its own."""
+    env = environment(tmp_path, batch_interval_s=0.05)
+    port = 40_000 + os.getpid() % 20_000
+    arguments = [
+        "-m",
+        "gunicorn",
+        "-k",
+        "asgi",
+        "-w",
+        "2",
+        *preload,
+        "-b",
+        f"127.0.0.1:{port}",
+        "--log-level",
+        "error",
+        "tests.apps.tokens:app",
+    ]
+    with running(*arguments, env=env, cwd=tmp_path) as server:
+
+        def up():
+            try:
+                return ask(port, "/now/up")[0] == 200
+            except OSError:
+                return False
+
+        wait_until(up, what="gunicorn")
+        for number in range(60):
+            assert ask(port, f"/now/t{number}") == (200, b"t%d" % number)
+        os.kill(server.pid, signal.SIGTERM)
+        server.wait(20)
+    settle(tmp_path)
+    found = [token for token in tokens(rows(tmp_path), "completed") if token != "up"]
+    assert sorted(found) == sorted(f"t{number}" for number in range(60))
+    assert len({row["process_id"] for row in rows(tmp_path)} - {server.pid}) >= 1
