@@ -73,6 +73,8 @@ class Recorder:
         self._capture_errors = 0
         self._never_accepted = 0
         self._last_error: str | None = None
+        self._last = Statistics()
+        """The numbers of the journal that was closed last."""
         self._warned: set[str] = set()
         self._closer: weakref.finalize[..., Any] | None = None
         _recorders.add(self)
@@ -309,17 +311,31 @@ class Recorder:
             if journal is None or writer is None:
                 return True
             timeout_s = self.settings.shutdown_timeout_s if timeout is None else timeout
-            return _close(journal, writer, timeout_s, os.getpid())
+            try:
+                delivered = writer.stop(timeout_s)
+                self._last = msgspec.structs.replace(
+                    self._snapshot(journal, writer), writer_state="stopped"
+                )
+            finally:
+                journal.close()
+            if delivered and isinstance(journal, Journal):
+                discard_if_exhausted(journal.path)
+            return delivered
 
     def statistics(self) -> Statistics:
         """Take a snapshot of this recorder's numbers; reads small files, so not per request."""
         journal, writer = self.journal, self._writer
         if journal is None or writer is None:
-            return Statistics(
-                dropped=self._never_accepted,
+            return msgspec.structs.replace(
+                self._last,
+                dropped=self._last.dropped + self._never_accepted,
                 capture_errors=self._capture_errors,
-                last_error=self._last_error,
+                last_error=self._last.last_error or self._last_error,
             )
+        now = self._snapshot(journal, writer)
+        return msgspec.structs.replace(now, dropped=now.dropped + self._never_accepted)
+
+    def _snapshot(self, journal: Journal | MemoryJournal, writer: Writer) -> Statistics:
         status = writer.status
         done = (
             journal.checkpoint
@@ -339,7 +355,7 @@ class Recorder:
             failed=failed,
             expired=expired,
             pending=max(0, accepted - stored - failed - expired - lost),
-            dropped=journal.dropped + self._never_accepted,
+            dropped=journal.dropped,
             amended=journal.amended,
             in_flight=journal.in_flight,
             open_table_overflows=journal.open_table_overflows,

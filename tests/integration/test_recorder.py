@@ -55,6 +55,8 @@ def test_start_hand_over_and_shutdown(make, tmp_path, writer):
     assert (statistics.accepted, statistics.stored, statistics.pending) == (1200, 1200, 0)
     assert statistics.writer_state == "running"
     assert recorder.close()
+    closed = recorder.statistics()
+    assert (closed.accepted, closed.stored, closed.writer_state) == (1200, 1200, "stopped")
     assert len(rows(tmp_path)) == 1200
     assert list((tmp_path / ".dashcam" / "journal").glob("*/")) == []
 
