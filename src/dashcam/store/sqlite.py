@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -138,6 +139,8 @@ class SqliteStore:
                     self._engine = None
             if self._engine is None:
                 self._engine = self._make_engine()
+                # A store that is forgotten, or in memory, closes its connections at its end.
+                weakref.finalize(self, self._engine.dispose)
                 if self.path is not None:
                     found = os.stat(self.path)
                     self._inode = (found.st_dev, found.st_ino)
