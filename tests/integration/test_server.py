@@ -260,6 +260,8 @@ def test_gunicorn_with_and_without_preload(tmp_path, preload):
         "-w",
         "2",
         *preload,
+        "--graceful-timeout",
+        "5",
         "-b",
         f"127.0.0.1:{port}",
         "--log-level",
@@ -278,7 +280,7 @@ def test_gunicorn_with_and_without_preload(tmp_path, preload):
         for number in range(60):
             assert ask(port, f"/now/t{number}") == (200, b"t%d" % number)
         os.kill(server.pid, signal.SIGTERM)
-        server.wait(20)
+        server.wait(40)  # a worker that was still booting is waited for by gunicorn
     settle(tmp_path)
     found = [token for token in tokens(rows(tmp_path), "completed") if token != "up"]
     assert sorted(found) == sorted(f"t{number}" for number in range(60))
