@@ -32,7 +32,7 @@ $(SYNCED): requirements.lock pyproject.toml .uv/bin/uv
 
 lock: .uv/bin/uv  ## resolve the dependencies anew
 	.uv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-	  --extra standard --group dev --output-file requirements.lock pyproject.toml
+	  --extra standard --extra postgresql --extra clickhouse --extra parquet --group dev --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv .uv

@@ -53,7 +53,11 @@ class Recorder:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings = Settings() if settings is None else settings
+        settings = Settings() if settings is None else settings
+        if settings.store in ("memory://", "sqlite://"):
+            # A name lets history look at what the writer stores.
+            settings = settings.replace(store=f"memory://{uuid_utils.uuid4()}")
+        self.settings = settings
         self.max_body_bytes = settings.max_body_bytes
         self.sample_rate = settings.sample_rate
         self.identify = settings.identify

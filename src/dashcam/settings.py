@@ -111,6 +111,14 @@ def _number(minimum: float, maximum: float = math.inf) -> Callable[[Any], float]
     return parse
 
 
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or "\x00" in value:
+        raise Problem("must be a text that isn't empty")
+    return value
+
+
 def _choice(*allowed: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         if value not in allowed:
@@ -268,8 +276,47 @@ TABLE: tuple[Setting, ...] = (
         lambda value: None if value is None else _number(0.0)(value),
         "days that bodies are kept; default: as the row; 0: for ever",
     ),
+    Setting("public_paths", (), _names, "paths that need no credential; globs"),
+    Setting("jwt_secret", None, _text, "shared secret of tokens (HS256), at least 32 bytes"),
+    Setting("jwt_public_key", None, _text, "public key of tokens, PEM or the path of a PEM file"),
+    Setting("jwt_jwks", None, _text, "key set of tokens: an https URL or the path of a file"),
+    Setting(
+        "jwt_algorithms",
+        (),
+        _names,
+        "allowed algorithms; default: HS256 with a secret, else RS256, ES256 and EdDSA",
+    ),
+    Setting("jwt_audience", None, _text, "the `aud` that a token must have"),
+    Setting("jwt_issuer", None, _text, "the `iss` that a token must have"),
+    Setting("jwt_leeway_s", 10.0, _number(0.0, 600.0), "seconds that clocks may differ"),
+    Setting("jwt_user_claim", "sub", _text, "the claim that holds the user id"),
+    Setting("jwt_admin_claim", "admin", _text, "the claim that is true for an admin"),
+    Setting(
+        "quota",
+        None,
+        _text,
+        "of each key or user that has none of its own, such as `100/minute;10000/day` or "
+        "`60/minute;tokens:50000/day`",
+    ),
+    Setting("quota_storage", "memory://", _text, "where quotas are counted; a URL of `limits`"),
+    Setting(
+        "quota_on_error",
+        "allow",
+        _choice("allow", "refuse"),
+        "what happens to requests while quotas can't be counted",
+    ),
+    Setting(
+        "secret_key",
+        None,
+        _text,
+        "signs session cookies and cursors; default: made once and kept in the file `secret` "
+        "beside the journal",
+    ),
+    Setting("allowed_hosts", (), _names, "values of Host that `dashcam serve` answers to, besides"),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in TABLE)
+SECRETS = frozenset({"jwt_secret", "secret_key", "quota_storage"})
+"""Settings whose value is never shown."""
 
 
 class Settings:
@@ -316,6 +363,21 @@ class Settings:
     llm_paths: tuple[str, ...]
     retention_days: float
     body_retention_days: float | None
+    public_paths: tuple[str, ...]
+    jwt_secret: str | None
+    jwt_public_key: str | None
+    jwt_jwks: str | None
+    jwt_algorithms: tuple[str, ...]
+    jwt_audience: str | None
+    jwt_issuer: str | None
+    jwt_leeway_s: float
+    jwt_user_claim: str
+    jwt_admin_claim: str
+    quota: str | None
+    quota_storage: str
+    quota_on_error: str
+    secret_key: str | None
+    allowed_hosts: tuple[str, ...]
 
     __slots__ = NAMES
 
@@ -412,6 +474,8 @@ def without_credentials(store: str) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
+    if name in SECRETS and value is not None:
+        return "[redacted]"
     return repr(without_credentials(value) if name == "store" and type(value) is str else value)
 
 

@@ -34,6 +34,9 @@ FINAL_EVENTS = (
 )
 """What ends a stream for its reader, by custom: a client that leaves then has had it all."""
 
+REFUSED = ("quota_exceeded", "unauthenticated")
+"""Outcomes whose record is small: no headers, bodies and query, unless `keep="all"` was said."""
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 _encode_entry = msgspec.json.Encoder().encode
@@ -277,7 +280,7 @@ class Observation:
             for name, value in said.fields.items():
                 setattr(exchange, name, value)
             exchange.tags = dict(said.tags)
-            if said.keep == "summary":
+            if said.keep == "summary" or (said.keep is None and outcome in REFUSED):
                 recorder.strip(exchange)
         recorder.record(exchange, amended=self.recorded)
         self.recorded = True

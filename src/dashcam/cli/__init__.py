@@ -1,24 +1,40 @@
 """The command line. Exit codes: 0 done, 1 failed, 2 wrong usage."""
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
+from dashcam.cli import keys
 from dashcam.cli import show as views
-from dashcam.cli.filters import make_query, parse_ago
-from dashcam.cli.following import Follower
+from dashcam.cli.common import (
+    ErrorsOption,
+    FromOption,
+    JsonOption,
+    LimitOption,
+    MethodOption,
+    OutcomeOption,
+    PathOption,
+    StatusOption,
+    StoreOption,
+    TextOption,
+    ToOption,
+    UserOption,
+    errors_told,
+    fail,
+    opened,
+    print_json,
+    settings_of,
+)
 from dashcam.errors import (
     DashcamError,
     QueryError,
-    SettingsError,
-    StoreSetupError,
 )
+from dashcam.history.filters import make_query, parse_ago
+from dashcam.history.following import Follower
 from dashcam.settings import Settings, without_credentials
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope, Store, StoredExchange
@@ -33,73 +49,7 @@ app = typer.Typer(
 )
 journal_app = typer.Typer(help="Look inside journal directories.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")
-
-StoreOption = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="The store (default: DASHCAM_STORE).")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=0, max=1000, help="How many rows.")]
-StatusOption = Annotated[str | None, typer.Option(help="404, 4xx or 400-499.")]
-MethodOption = Annotated[str | None, typer.Option(help="GET, POST, …")]
-PathOption = Annotated[str | None, typer.Option(help="How the path begins.")]
-OutcomeOption = Annotated[str | None, typer.Option(help="completed, failed, disconnected, …")]
-UserOption = Annotated[str | None, typer.Option(help="Only this user's records.")]
-FromOption = Annotated[str | None, typer.Option("--from", help="RFC 3339, or a span back: 15m.")]
-ToOption = Annotated[str | None, typer.Option(help="Until before this time.")]
-TextOption = Annotated[str | None, typer.Option(help="Text in path, query or error.")]
-ErrorsOption = Annotated[bool, typer.Option("--errors", help="Only 5xx and failed.")]
-
-
-@contextlib.contextmanager
-def errors_told() -> Iterator[None]:
-    """Turn what goes wrong into a sentence and an exit code."""
-    try:
-        yield
-    except (SettingsError, QueryError) as error:
-        _fail(str(error), code=2)
-    except DashcamError as error:
-        _fail(str(error), code=1)
-    except BrokenPipeError:  # the reader has enough, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
-
-
-def _fail(message: str, *, code: int) -> None:
-    print(f"dashcam: {views.safe(message)}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def _settings(store: str | None, **more: Any) -> Settings:
-    given = {"store": store, **more}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
-
-
-@contextlib.contextmanager
-def _opened(store: str | None) -> Iterator[Store]:
-    settings = _settings(store)
-    opened = open_store(settings.store)
-    try:
-        _refuse_absent(settings)
-        yield opened
-    finally:
-        opened.close()
-
-
-def _refuse_absent(settings: Settings) -> None:
-    from dashcam.settings import sqlite_path
-
-    path = sqlite_path(settings.store)
-    if path is not None and not path.exists():
-        raise StoreSetupError(
-            f"there is no database {path} yet; record something first, or name another with --store"
-        )
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    sys.stdout.flush()
+app.add_typer(keys.app, name="keys")
 
 
 @app.command()
@@ -118,7 +68,7 @@ def ls(
     as_json: JsonOption = False,
 ) -> None:
     """List records, newest first. Example: dashcam ls --status 4xx --from 2h"""
-    with errors_told(), _opened(store) as opened:
+    with errors_told(), opened(store) as found_store:
         query = make_query(
             limit=max(limit, 1),
             status=status,
@@ -131,10 +81,10 @@ def ls(
             text=text,
             errors=errors,
         )
-        rows = opened.page(query)
+        rows = found_store.page(query)
         if as_json:
             for row in rows:
-                _print_json(row)
+                print_json(row)
             return
         console = views.make_console()
         if not rows:
@@ -152,10 +102,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one record whole. Example: dashcam show 51df0e2a"""
-    with errors_told(), _opened(store) as opened:
-        exchange = _find(opened, exchange_id.strip().lower())
+    with errors_told(), opened(store) as found_store:
+        exchange = _find(found_store, exchange_id.strip().lower())
         if as_json:
-            _print_json(exchange)
+            print_json(exchange)
         else:
             views.make_console().print(views.whole(exchange))
 
@@ -201,7 +151,7 @@ def tail(
     """Follow records as they are stored; Ctrl-C ends it. Example: dashcam tail --errors"""
     import time
 
-    with errors_told(), _opened(store) as opened:
+    with errors_told(), opened(store) as found_store:
         query = make_query(
             limit=1000,
             status=status,
@@ -215,13 +165,13 @@ def tail(
             errors=errors,
         )
         console = views.make_console()
-        follower = Follower(opened, query, last=limit)
+        follower = Follower(found_store, query, last=limit)
         if not as_json:
             console.print(views.header_line(width=console.width))
         while True:
             for row, amended in follower.poll():
                 if as_json:
-                    _print_json(row)
+                    print_json(row)
                 else:
                     line = views.row_line(row, width=console.width, amended=amended)
                     console.print(line, no_wrap=True, crop=True)
@@ -237,7 +187,7 @@ def stats(
     as_json: JsonOption = False,
 ) -> None:
     """Count and measure records. Example: dashcam stats --from 1d"""
-    with errors_told(), _opened(store) as opened:
+    with errors_told(), opened(store) as found_store:
         query = make_query(
             limit=1,
             status=None,
@@ -250,9 +200,9 @@ def stats(
             text=None,
             errors=False,
         )
-        found = opened.stats(query)
+        found = found_store.stats(query)
         if as_json:
-            _print_json(found)
+            print_json(found)
         else:
             console = views.make_console()
             console.print(views.stats_view(found, width=console.width))
@@ -284,7 +234,7 @@ def run(
             raise QueryError(
                 f"log-level must be critical, error, warning, info, debug or trace, got {log_level!r}"
             )
-        settings = _settings(store, writer=writer)
+        settings = settings_of(store, writer=writer)
         # The workers are processes of their own: they read the environment.
         os.environ["DASHCAM_STORE"] = settings.store
         os.environ["DASHCAM_WRITER"] = settings.writer
@@ -297,6 +247,33 @@ def run(
             reload=reload,
             log_level=log_level,
             app_dir=app_dir,
+        )
+
+
+@app.command()
+def serve(
+    store: StoreOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any.")] = 8600,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="A name that it is asked for by, besides localhost.")
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Show everything to anyone at this machine.")
+    ] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
+) -> None:
+    """Serve history: the API, for keys, tokens or a one-time link. Example: dashcam serve --open"""
+    from dashcam.cli.looking import serve_history
+
+    with errors_told():
+        serve_history(
+            settings_of(store),
+            host=host,
+            port=port,
+            hosts=allowed_host or [],
+            no_auth=no_auth,
+            open_browser=open_browser,
         )
 
 
@@ -326,13 +303,13 @@ def migrate(store: StoreOption = None) -> None:
     from dashcam.store.schema import HEAD
 
     with errors_told():
-        settings = _settings(store)
-        opened = open_store(settings.store)
+        settings = settings_of(store)
+        found_store = open_store(settings.store)
         try:
-            before = opened.schema_status()
-            opened.migrate()
+            before = found_store.schema_status()
+            found_store.migrate()
         finally:
-            opened.close()
+            found_store.close()
         done = (
             "is current already" if before == "current" else f"was {before}, and is at {HEAD} now"
         )
@@ -348,20 +325,20 @@ def prune(
     """Delete records older than a span, in small steps. Example: dashcam prune --older-than 30d"""
     from rich.progress import Progress
 
-    from dashcam.cli.filters import parse_time
+    from dashcam.history.filters import parse_time
     from dashcam.store.retention import prune_all
 
-    with errors_told(), _opened(store) as opened:
+    with errors_told(), opened(store) as found_store:
         parse_ago(older_than)
         before = parse_time(older_than)
-        total = opened.stats(Query(scope=Scope.all(), to=before)).count
+        total = found_store.stats(Query(scope=Scope.all(), to=before)).count
         if dry_run:
             print(f"{total} records began before {before}")
             return
         with Progress(console=views.make_console(stderr=True), transient=True) as progress:
             task = progress.add_task("deleting", total=total)
             advance: Callable[[int], None] = lambda done: progress.advance(task, done)  # noqa: E731
-            deleted = prune_all(opened, before=before, on_step=advance)
+            deleted = prune_all(found_store, before=before, on_step=advance)
         print(f"{deleted} records that began before {before} are deleted")
 
 
@@ -375,7 +352,7 @@ def recover(
     from dashcam.cli.recovering import drain, resend
 
     with errors_told():
-        settings = _settings(store)
+        settings = settings_of(store)
         if file is not None and not file.exists():
             raise QueryError(f"there is no file {file}")
         adopted, delivered = drain(settings, timeout_s=timeout)
@@ -388,7 +365,7 @@ def recover(
             f"{refused} are refused again, {foreign} lines are no records"
         )
         if not delivered:
-            _fail("some journals could not be drained in time; is another writer running?", code=1)
+            fail("some journals could not be drained in time; is another writer running?", code=1)
 
 
 @app.command()
@@ -400,10 +377,10 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
         console = views.make_console()
         styles = {"ok": "green", "warn": "yellow", "fail": "bold red"}
         failed = False
-        for finding in examine(_settings(store)):
+        for finding in examine(settings_of(store)):
             failed |= finding.level == "fail"
             if as_json:
-                _print_json(finding)
+                print_json(finding)
                 continue
             console.print(f"{finding.level:<5}", style=styles[finding.level], end="")
             console.print(views.safe(finding.what))
@@ -427,7 +404,7 @@ def journal_verify(
             for report in verify(path):
                 damaged |= bool(report.damaged)
                 if as_json:
-                    _print_json(report)
+                    print_json(report)
                     continue
                 print(
                     f"{views.one_line(path.name)} {report.segment}: {report.frames} frames, "

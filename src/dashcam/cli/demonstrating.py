@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from dashcam.cli.following import Follower
 from dashcam.cli.show import header_line, row_line, stats_view
 from dashcam.demo.traffic import Traffic
+from dashcam.history.following import Follower
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 

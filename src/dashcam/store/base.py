@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from dashcam.exchange import Exchange
+from dashcam.store.keys import ApiKey
 
 ERROR_STATUS = 500
 """A row with this status or a higher one, or outcome `failed`, is an error."""
@@ -169,10 +170,11 @@ class Store(Protocol):
     def page(self, query: Query) -> list[Summary]:
         """Give at most `query.limit` summaries, by `(request_timestamp, id)` descending."""
 
-    def since(self, query: Query, *, stored_after: str) -> list[Summary]:
-        """Give summaries with `stored_at >= stored_after`, oldest stored first (the live tail).
+    def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
+        """Give summaries with `(stored_at, id) > (stored_after, after_id)`, oldest stored first.
 
-        The caller overlaps and leaves out what it has seen.
+        This is for the live tail. `stored_at` is set before the commit, so the caller overlaps
+        and leaves out what it has seen.
         """
 
     def get(self, exchange_id: str, scope: Scope) -> StoredExchange | None:
@@ -189,6 +191,18 @@ class Store(Protocol):
 
     def prune_user(self, user_id: str, *, limit: int = 1000) -> int:
         """Delete at most `limit` rows of one user; tell how many."""
+
+    def add_key(self, key: ApiKey) -> None:
+        """Store a new API key's row."""
+
+    def find_key(self, *, key_hash: str | None = None, key_id: str | None = None) -> ApiKey | None:
+        """Give the API key with this hash or id, revoked or not."""
+
+    def keys(self, *, user_id: str | None = None) -> list[ApiKey]:
+        """Give all API keys, or those of one user, oldest first."""
+
+    def revoke_key(self, key_id: str, *, revoked_at: str) -> bool:
+        """Mark an API key as revoked; False when there is none, or it was revoked before."""
 
     def schema_status(self) -> Status:
         """Tell how the database's schema relates to the one this version knows."""

@@ -7,8 +7,8 @@ from dashcam.errors import StoreSetupError
 from dashcam.settings import without_credentials
 from dashcam.store.base import Status
 
-HEAD = "0001"
-VERSIONS = ("0001",)
+HEAD = "0002"
+VERSIONS = ("0001", "0002")
 """All schema versions in order; a test proves that they are Alembic's."""
 
 VERSION_TABLE = "dashcam_version"

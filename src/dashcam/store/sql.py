@@ -11,7 +11,7 @@ from dashcam.errors import QueryError
 from dashcam.exchange import COLUMNS
 from dashcam.store.base import SUMMARY_COLUMNS, PathStats, Query, Scope, Stats
 
-MOST = 1000
+MOST = 1001
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 _WHOLE = ", ".join((*COLUMNS, "stored_at"))
@@ -108,12 +108,12 @@ def page(query: Query) -> tuple[str, list[Any]]:
     return _select(_SUMMARY, conditions, order), [*values, query.limit]
 
 
-def since(query: Query, stored_after: str) -> tuple[str, list[Any]]:
-    """Ask for what was stored at or after a time, oldest first."""
+def since(query: Query, stored_after: str, after_id: str) -> tuple[str, list[Any]]:
+    """Ask for what was stored after a position, oldest first."""
     conditions, values = _where(query)
-    conditions.append("stored_at >= ?")
+    conditions.append("(stored_at, id) > (?, ?)")
     order = " ORDER BY stored_at, id LIMIT ?"
-    return _select(_SUMMARY, conditions, order), [*values, stored_after, query.limit]
+    return _select(_SUMMARY, conditions, order), [*values, stored_after, after_id, query.limit]
 
 
 def get(exchange_id: str, scope: Scope) -> tuple[str, list[Any]]:

@@ -32,6 +32,7 @@ from dashcam.settings import sqlite_path
 from dashcam.store import sql
 from dashcam.store.base import Query, Scope, Stats, Status, StoredExchange, Summary
 from dashcam.store.clock import now_text
+from dashcam.store.keys import KeyRows
 from dashcam.store.row import decode_rows
 from dashcam.store.schema import HEAD, migrate, refuse_newer, status_of
 
@@ -73,7 +74,7 @@ _UNAVAILABLE = frozenset(
 _REFUSED = frozenset({"SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"})
 
 
-class SqliteStore:
+class SqliteStore(KeyRows):
     """A store in one SQLite file, or in memory for `sqlite://`.
 
     Args:
@@ -209,9 +210,9 @@ class SqliteStore:
         statement, values = sql.page(query)
         return self._summaries(statement, values)
 
-    def since(self, query: Query, *, stored_after: str) -> list[Summary]:
-        """Give summaries stored at or after a time, oldest stored first."""
-        statement, values = sql.since(query, stored_after)
+    def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
+        """Give summaries stored after a position, oldest stored first."""
+        statement, values = sql.since(query, stored_after, after_id)
         return self._summaries(statement, values)
 
     def _summaries(self, statement: str, values: list[Any]) -> list[Summary]:

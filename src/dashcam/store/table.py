@@ -1,7 +1,7 @@
-"""The table `request_logs`: the one source of truth for its columns and indexes.
+"""The tables `request_logs` and `api_keys`: the one source of truth for columns and indexes.
 
-Its columns are those of `Exchange`, in order, and `stored_at`. Migrations must lead to exactly
-this; a test compares them.
+The columns of `request_logs` are those of `Exchange`, in order, and `stored_at`. Migrations must
+lead to exactly this; a test compares them.
 """
 
 from sqlalchemy import (
@@ -95,4 +95,18 @@ Index(
     desc(_columns.id),
     sqlite_where=text(ERRORS),
     postgresql_where=text(ERRORS),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("quota", Text),
+    Column("admin", Boolean, nullable=False),
+    Column("created_at", TIMESTAMP, nullable=False),
+    Column("revoked_at", TIMESTAMP),
 )

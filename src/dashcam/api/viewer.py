@@ -1,0 +1,182 @@
+"""Who is looking: found from the credential alone, and never more than it says.
+
+The order: the host's own `identify`; what AccessMiddleware (or the host's middleware) has put
+on `scope["state"]`; a bearer or API key; the session cookie. Nobody is refused with 401.
+"""
+
+import secrets
+import threading
+import time
+from typing import Any
+
+import limits
+import limits.storage
+import limits.strategies
+import msgspec
+from starlette.requests import Request
+
+from dashcam.access.authenticator import Authenticator, Principal, awaited, credential_of
+from dashcam.access.sessions import COOKIE, Sessions, secret_key
+from dashcam.access.tokens import CredentialError
+from dashcam.exchange import Identity
+from dashcam.recorder import Recorder
+from dashcam.store import open_store
+from dashcam.store.base import Scope, Store
+
+FAILED_LOGINS = "10/minute"
+TICKET_LIFETIME_S = 3600.0
+
+
+class Problem(Exception):
+    """An answer that is an error.
+
+    Args:
+        status: of HTTP.
+        detail: what to tell the caller.
+        headers: to send along.
+    """
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who is looking; `session_id` where a cookie says so."""
+
+    identity: Identity
+    session_id: str | None = None
+
+    def scope(self) -> Scope:
+        """Give whose rows may be seen."""
+        if self.identity.admin:
+            return Scope.all()
+        return Scope.of(self.identity.user_id or "")
+
+
+class Desk:
+    """What the endpoints of one recorder share: store, secret, sessions, tickets, failures.
+
+    Args:
+        recorder: whose records are shown.
+        everyone: whether anyone who asks is an admin (for a loopback address only).
+
+    Raises:
+        SettingsError: a setting is wrong.
+    """
+
+    def __init__(self, recorder: Recorder, *, everyone: bool = False) -> None:
+        self.recorder = recorder
+        self.store: Store = open_store(recorder.settings.store)
+        self.secret = secret_key(recorder.settings)
+        self.authenticator = Authenticator(recorder.settings, self.store)
+        self.sessions = Sessions(self.secret)
+        self.everyone = everyone
+        self._tickets: dict[str, float] = {}
+        self._failures = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
+        self._failure_limit = limits.parse(FAILED_LOGINS)
+        self._lock = threading.Lock()
+        self.streams: dict[str, dict[str, tuple[int, str]]] = {}
+        """What recent live tails have shown, by the key in their event ids."""
+
+    async def viewer(self, request: Request) -> Viewer:
+        """Find out who is looking.
+
+        Raises:
+            Problem: 401, nobody that is known.
+            StoreError: keys can't be looked up now.
+        """
+        if self.everyone:
+            return Viewer(Identity(admin=True))
+        identify = self.recorder.settings.identify
+        if identify is not None:
+            found = await awaited(identify(request.scope))
+            if isinstance(found, Identity) and (found.user_id or found.admin):
+                return Viewer(found)
+        state = request.scope.get("state") or {}
+        known = state.get("dashcam_identity")
+        if isinstance(known, Identity):
+            return Viewer(known)
+        if state.get("user_id"):
+            return Viewer(Identity(user_id=str(state["user_id"])))
+        try:
+            credential = credential_of(request.scope["headers"])
+            if credential is not None:
+                principal = await self.authenticator.authenticate(credential)
+                return Viewer(principal.identity)
+            cookie = request.cookies.get(COOKIE)
+            if cookie is None:
+                raise CredentialError("a credential is needed: Authorization: Bearer, or a session")
+            session = self.sessions.read(cookie)
+            key_id = session.identity.api_key_id
+            if key_id is not None and not await self.authenticator.still_holds(key_id):
+                raise CredentialError("the API key of this session was revoked")
+        except CredentialError as error:
+            raise Problem(401, str(error), {"www-authenticate": 'Bearer realm="dashcam"'}) from None
+        return Viewer(session.identity, session.session_id)
+
+    async def log_in(self, request: Request, credential: str) -> Principal:
+        """Check a credential for a session; failures of one address are limited.
+
+        Raises:
+            Problem: 401, or 429 after too many failures.
+        """
+        address = request.client.host if request.client else ""
+        if not self._failures.test(self._failure_limit, address):
+            reset_at = self._failures.get_window_stats(self._failure_limit, address).reset_time
+            wait_s = max(1, int(reset_at - time.time() + 0.999))
+            raise Problem(
+                429,
+                f"too many failed log-ins; come back in {wait_s} s",
+                {"retry-after": str(wait_s)},
+            )
+        try:
+            if self._take_ticket(credential):
+                return Principal(Identity(admin=True))
+            return await self.authenticator.authenticate(credential)
+        except CredentialError as error:
+            self._failures.hit(self._failure_limit, address)
+            raise Problem(401, str(error), {"www-authenticate": 'Bearer realm="dashcam"'}) from None
+
+    def make_ticket(self) -> str:
+        """Make a token that lets one person in as admin, once, within an hour."""
+        ticket = secrets.token_urlsafe(24)
+        with self._lock:
+            self._tickets[ticket] = time.monotonic() + TICKET_LIFETIME_S
+        return ticket
+
+    def _take_ticket(self, credential: str) -> bool:
+        with self._lock:
+            until = self._tickets.pop(credential, None)
+        return until is not None and time.monotonic() < until
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a change of state that another site has started.
+
+    Raises:
+        Problem: 403, the request has no Origin, or one of another site.
+    """
+    origin = request.headers.get("origin")
+    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    if origin != own:
+        raise Problem(403, "the request must come from this page's own origin")
+
+
+def cookie_header(request: Request, value: str, *, lifetime_s: int) -> str:
+    """Make the Set-Cookie of a session; lifetime 0 takes it away."""
+    path = request.scope.get("root_path", "") or "/"
+    secure = "; Secure" if request.url.scheme == "https" else ""
+    return f"{COOKIE}={value}; Path={path}; Max-Age={lifetime_s}; HttpOnly; SameSite=Strict{secure}"
+
+
+def session_answer(principal: Principal) -> dict[str, Any]:
+    """Say who is logged in."""
+    identity = principal.identity
+    return {
+        "user_id": identity.user_id,
+        "api_key_id": identity.api_key_id,
+        "admin": identity.admin,
+    }

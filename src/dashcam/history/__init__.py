@@ -1,0 +1,1 @@
+"""Asking: filters and pages in the words of people and of HTTP, whoever asks."""
