@@ -3,7 +3,14 @@
 import platform
 from pathlib import Path
 
-from benchmarks import bench_capture, bench_server, bench_store, bench_stream
+from benchmarks import (
+    bench_access,
+    bench_capture,
+    bench_history,
+    bench_server,
+    bench_store,
+    bench_stream,
+)
 
 
 def main() -> None:
@@ -19,6 +26,10 @@ def main() -> None:
     bench_stream.main()
     print()
     bench_store.main()
+    print()
+    bench_access.main(bare_us)
+    print()
+    bench_history.main()
 
 
 if __name__ == "__main__":

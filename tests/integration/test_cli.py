@@ -179,7 +179,7 @@ def test_run_records_an_app_that_knows_nothing_of_it(tmp_path):
         "-m",
         "dashcam",
         "run",
-        "dashcam.demo.gateway:app",
+        "tests.apps.plain:app",
         "--port",
         str(port),
         "--workers",

@@ -20,9 +20,8 @@ from uuid_utils import uuid7
 from dashcam.access.quota import parse_quota
 from dashcam.errors import QueryError, StoreSetupError, StoreUnavailableError
 from dashcam.exchange import timestamp
-from dashcam.settings import sqlite_path
-from dashcam.store.base import Store
-from dashcam.store.keys import ApiKey
+from dashcam.store import prepare_embedded
+from dashcam.store.base import ApiKey, Store
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 RANDOM_CHARACTERS = 36
@@ -120,13 +119,13 @@ class ApiKeys:
             admin=admin,
             created_at=timestamp(time.time_ns()),
         )
-        self._prepared()
+        prepare_embedded(self._store)
         self._store.add_key(row)
         return NewKey(key, row)
 
     def all(self, *, user_id: str | None = None) -> list[ApiKey]:
         """Give all keys, or those of one user, oldest first; revoked ones too."""
-        self._prepared()
+        prepare_embedded(self._store)
         return self._store.keys(user_id=user_id)
 
     def revoke(self, key_id: str) -> bool:
@@ -164,7 +163,9 @@ class ApiKeys:
         try:
             key = self._store.find_key(**wanted)
         except StoreSetupError:
-            self._prepared()  # nothing was stored yet, or the table is of an older version
+            prepare_embedded(
+                self._store
+            )  # nothing was stored yet, or the table is of an older version
             key = self._store.find_key(**wanted)
         except StoreUnavailableError:
             entry = self._cache.get(cache_key)
@@ -183,9 +184,3 @@ class ApiKeys:
                 self._cache.pop(next(iter(self._cache)))
             self._cache[cache_key] = (self._clock(), key)
         return key
-
-    def _prepared(self) -> None:
-        """Migrate the embedded database when it is new; others are migrated by their owner."""
-        url = getattr(self._store, "url", "")
-        if sqlite_path(url) is not None and self._store.schema_status() != "current":
-            self._store.migrate()

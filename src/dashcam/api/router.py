@@ -185,9 +185,7 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
         asked: Asked,
         cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
     ) -> Response:
-        page = await anyio.to_thread.run_sync(
-            lambda: read_page(at.store, asked, cursor=cursor, secret=at.secret)
-        )
+        page = await at.ask(lambda store: read_page(store, asked, cursor=cursor, secret=at.secret))
         response = _json(page)
         if page.next_cursor is not None:
             following = request.url.include_query_params(cursor=page.next_cursor)
@@ -201,7 +199,7 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
         # Asked once here, so that a wrong question is answered with an error.
-        await anyio.to_thread.run_sync(at.store.page, msgspec.structs.replace(asked, limit=1))
+        await at.ask(lambda store: store.page(msgspec.structs.replace(asked, limit=1)))
         after, seen = _resumed(at, last_event_id)
         events = _events(at, Follower(at.store, asked, after=after, seen=seen))
         return StreamingResponse(
@@ -210,7 +208,7 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
 
     @router.get("/history/{record_id}", responses=RECORD, summary="One whole record")
     async def record(record_id: str, known: Known) -> Response:
-        found = await anyio.to_thread.run_sync(at.store.get, record_id.lower(), known.scope())
+        found = await at.ask(lambda store: store.get(record_id.lower(), known.scope()))
         if found is None:
             raise Problem(404, "there is no such record")
         whole = msgspec.structs.asdict(found)
@@ -218,7 +216,7 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
 
     @router.get("/stats", responses=STATS, summary="Numbers over records")
     async def stats(asked: Asked) -> Response:
-        return _json(await anyio.to_thread.run_sync(at.store.stats, asked))
+        return _json(await at.ask(lambda store: store.stats(asked)))
 
     @router.get("/session", summary="Who is looking")
     async def session(known: Known) -> dict[str, Any]:

@@ -7,8 +7,10 @@ on `scope["state"]`; a bearer or API key; the session cookie. Nobody is refused 
 import secrets
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import anyio.to_thread
 import limits
 import limits.storage
 import limits.strategies
@@ -18,10 +20,13 @@ from starlette.requests import Request
 from dashcam.access.authenticator import Authenticator, Principal, awaited, credential_of
 from dashcam.access.sessions import COOKIE, Sessions, secret_key
 from dashcam.access.tokens import CredentialError
+from dashcam.errors import StoreSetupError
 from dashcam.exchange import Identity
 from dashcam.recorder import Recorder
-from dashcam.store import open_store
+from dashcam.store import open_store, prepare_embedded
 from dashcam.store.base import Scope, Store
+
+T = TypeVar("T")
 
 FAILED_LOGINS = "10/minute"
 TICKET_LIFETIME_S = 3600.0
@@ -80,6 +85,22 @@ class Desk:
         self._lock = threading.Lock()
         self.streams: dict[str, dict[str, tuple[int, str]]] = {}
         """What recent live tails have shown, by the key in their event ids."""
+
+    async def ask(self, question: Callable[[Store], T]) -> T:
+        """Ask the store in a thread.
+
+        Raises:
+            StoreError: it does not answer, or is not set up.
+        """
+        return await anyio.to_thread.run_sync(self._ask, question)
+
+    def _ask(self, question: Callable[[Store], T]) -> T:
+        try:
+            return question(self.store)
+        except StoreSetupError:
+            if not prepare_embedded(self.store):
+                raise
+            return question(self.store)  # nothing had been stored yet
 
     async def viewer(self, request: Request) -> Viewer:
         """Find out who is looking.

@@ -1,5 +1,6 @@
 """`dashcam demo`: an example gateway under `dashcam run`, real traffic, and its records."""
 
+import http.client
 import json
 import os
 import signal
@@ -9,18 +10,24 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from dashcam.access import ApiKeys
 from dashcam.cli.show import header_line, row_line, stats_view
 from dashcam.demo.traffic import Traffic
 from dashcam.history.following import Follower
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 
+USERS = ("example-user-1", "example-user-2")
+QUOTA = "15/minute;tokens:5000/day"
+"""Of the second user, who will run into it."""
+ANSWERED = ("completed", "failed", "quota_exceeded", "unauthenticated")
 START_S = 20.0
 SETTLE_S = 10.0
 
@@ -32,6 +39,7 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
         place.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{place.absolute()}/request_logs.db"
         port = port or _free_port()
+        keys = _make_keys(url)
         server = stack.enter_context(_gateway(url, place, port))
         stack.callback(_end, server)
         if not _wait_for(port, server):
@@ -44,7 +52,7 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
                 f"gets example traffic; its records arrive in\n{url}",
             )
         )
-        traffic = Traffic(port)
+        traffic = Traffic(port, keys=[*keys.values(), keys[USERS[0]]])
         traffic.start()
         stopped = threading.Event()
         previous = signal.signal(signal.SIGTERM, lambda *_: stopped.set())
@@ -54,8 +62,9 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
         except KeyboardInterrupt:
             pass
         traffic.stop()
+        history = {user: _read_back(port, key, traffic) for user, key in keys.items()}
         _end(server)
-        return _summary(console, url, traffic, place)
+        return _summary(console, url, traffic, place, history)
 
 
 def _gateway(url: str, place: Path, port: int) -> "subprocess.Popen[bytes]":
@@ -70,6 +79,35 @@ def _gateway(url: str, place: Path, port: int) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+def _make_keys(url: str) -> dict[str, str]:
+    api_keys = ApiKeys(open_store(url))
+    return {
+        USERS[0]: api_keys.create(USERS[0], name="example").key,
+        USERS[1]: api_keys.create(USERS[1], name="example", quota=QUOTA).key,
+    }
+
+
+def _read_back(port: int, key: str, traffic: Traffic) -> str:
+    """Read history over HTTP as one user, page by page, and say what there is."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    outcomes: Counter[str] = Counter()
+    path: str | None = "/dashcam/api/history?limit=100"
+    try:
+        while path is not None:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
+            answer = connection.getresponse()
+            page = json.loads(answer.read())
+            traffic.answered["/dashcam/api/history"] += 1
+            outcomes.update(item["outcome"] for item in page["items"])
+            link = answer.getheader("Link", "")
+            path = link[1 : link.index(">")] if link else None
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        return f"could not be read ({type(error).__name__})"
+    finally:
+        connection.close()
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
 
 
 def _free_port() -> int:
@@ -115,7 +153,9 @@ def _follow(console: Console, url: str, stopped: threading.Event, seconds: float
         store.close()
 
 
-def _summary(console: Console, url: str, traffic: Traffic, place: Path) -> int:
+def _summary(
+    console: Console, url: str, traffic: Traffic, place: Path, history: dict[str, str]
+) -> int:
     """Compare what the clients have received with what is stored; give the exit code."""
     store = open_store(url)
     try:
@@ -123,7 +163,7 @@ def _summary(console: Console, url: str, traffic: Traffic, place: Path) -> int:
     finally:
         store.close()
     answered = sum(traffic.answered.values())
-    stored = stats.outcomes.get("completed", 0) + stats.outcomes.get("failed", 0)
+    stored = sum(stats.outcomes.get(outcome, 0) for outcome in ANSWERED)
     console.print()
     console.print(stats_view(stats, width=console.width))
     left = stats.count - stored
@@ -135,10 +175,12 @@ def _summary(console: Console, url: str, traffic: Traffic, place: Path) -> int:
         )
     else:
         console.print(
-            f"\nclients received {answered} answers whole, {stored} are stored as completed or failed; "
+            f"\nclients received {answered} answers whole, {stored} are stored; "
             f"{traffic.left} streams were left in the middle, {left} are stored as disconnected",
             style="green",
         )
+    for user, told in history.items():
+        console.print(f"GET /api/history as {user}: {told}")
     store_option = f"--store {json.dumps(url)[1:-1]}"
     console.print(f"\nthe data stays in {place}; look around:")
     for command in ("ls --limit 10", "ls --errors", "stats", "tail"):

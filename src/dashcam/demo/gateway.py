@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from dashcam import annotate
+from dashcam import Recorder, Settings, annotate
+from dashcam.access import AccessMiddleware, charge
+from dashcam.api import history_app
 
 WORDS = [
     "This",
@@ -33,23 +35,13 @@ WORDS = [
 ]
 
 
-def know_user(request: Request) -> None:
-    """Take the user from the key, as a gateway would look it up."""
-    key = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if key.startswith("example-key-"):
-        number = key.removeprefix("example-key-")[:1]
-        annotate(user_id=f"example-user-{number}", api_key_id=f"example-key-id-{number}")
-
-
 async def echo(request: Request) -> Response:
     """Give the JSON back."""
-    know_user(request)
     return JSONResponse({"example": True, "echo": await request.json()})
 
 
 async def item(request: Request) -> Response:
     """Give an item, when there is one."""
-    know_user(request)
     number = request.path_params["item_id"]
     if number > 90:
         return JSONResponse({"example": True, "error": "no such item"}, status_code=404)
@@ -58,11 +50,11 @@ async def item(request: Request) -> Response:
 
 async def chat(request: Request) -> Response:
     """Answer like a chat completion, whole or as a stream."""
-    know_user(request)
     asked = await request.json()
     usage = {"prompt_tokens": 12, "completion_tokens": len(WORDS), "total_tokens": 12 + len(WORDS)}
     model = "example-model"
     annotate(tags={"example": True})
+    charge(usage["total_tokens"], unit="tokens")
     if not asked.get("stream"):
         message = {"role": "assistant", "content": " ".join(WORDS)}
         return JSONResponse({"model": model, "choices": [{"message": message}], "usage": usage})
@@ -80,20 +72,17 @@ async def chat(request: Request) -> Response:
 
 async def fail(request: Request) -> Response:
     """Fail, with a secret in the message that must not be kept."""
-    know_user(request)
     raise RuntimeError("example failure: could not reach postgres://example:hunter2@db/example")
 
 
 async def slow(request: Request) -> Response:
     """Take its time."""
-    know_user(request)
     await asyncio.sleep(0.4)
     return PlainTextResponse("slow, but there: example data\n")
 
 
 async def upload(request: Request) -> Response:
     """Take a file."""
-    know_user(request)
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -113,20 +102,26 @@ async def login(request: Request) -> Response:
     return response
 
 
-app = Starlette(
-    routes=[
-        Route("/v1/echo", echo, methods=["POST"]),
-        Route("/v1/chat/completions", chat, methods=["POST"]),
-        Mount(
-            "/shop",
-            routes=[
-                Route("/items/{item_id:int}", item),
-                Route("/upload", upload, methods=["POST"]),
-            ],
-        ),
-        Route("/fail", fail),
-        Route("/slow", slow),
-        Route("/download", download),
-        Route("/login", login, methods=["POST"]),
-    ]
+recorder = Recorder.shared(Settings())
+app = AccessMiddleware(
+    Starlette(
+        routes=[
+            Route("/v1/echo", echo, methods=["POST"]),
+            Route("/v1/chat/completions", chat, methods=["POST"]),
+            Mount(
+                "/shop",
+                routes=[
+                    Route("/items/{item_id:int}", item),
+                    Route("/upload", upload, methods=["POST"]),
+                ],
+            ),
+            Route("/fail", fail),
+            Route("/slow", slow),
+            Route("/download", download),
+            Route("/login", login, methods=["POST"]),
+            Mount("/dashcam", history_app(recorder)),
+        ]
+    ),
+    store=recorder.settings.store,
+    public_paths=["/login", "/dashcam/*"],
 )

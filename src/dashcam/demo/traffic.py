@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 KINDS = (
     "echo",
@@ -22,9 +23,9 @@ KINDS = (
     "fail",
     "slow",
     "none",
+    "stranger",
 )
-WEIGHTS = (8, 10, 4, 5, 1, 2, 2, 1, 1, 1, 1)
-USERS = 3
+WEIGHTS = (8, 10, 4, 5, 1, 2, 2, 1, 1, 1, 1, 1)
 PAUSE_S = 0.12
 
 
@@ -33,10 +34,11 @@ class Traffic:
 
     Args:
         port: of the gateway on 127.0.0.1.
+        keys: the API keys of the clients.
         seed: of the choice of requests.
     """
 
-    def __init__(self, port: int, *, seed: int = 7) -> None:
+    def __init__(self, port: int, *, keys: Sequence[str], seed: int = 7) -> None:
         self._port = port
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -46,9 +48,9 @@ class Traffic:
         """How many streams were left in the middle."""
         self._threads = [
             threading.Thread(
-                target=self._run, args=(number, random.Random(seed + number)), daemon=True
+                target=self._run, args=(key, random.Random(seed + number)), daemon=True
             )
-            for number in range(1, USERS + 1)
+            for number, key in enumerate(keys)
         ]
 
     def start(self) -> None:
@@ -62,9 +64,9 @@ class Traffic:
         for thread in self._threads:
             thread.join(10)
 
-    def _run(self, user: int, choose: random.Random) -> None:
+    def _run(self, key: str, choose: random.Random) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        headers = {"Authorization": f"Bearer example-key-{user}", "User-Agent": "dashcam-demo"}
+        headers = {"Authorization": f"Bearer {key}", "User-Agent": "dashcam-demo"}
         tour = choose.sample(KINDS, len(KINDS))  # everything is seen once within seconds
         while not self._stop.wait(PAUSE_S * choose.uniform(0.5, 2.0)):
             try:
@@ -82,6 +84,8 @@ class Traffic:
         tour: list[str],
     ) -> None:
         kind = tour.pop() if tour else choose.choices(KINDS, WEIGHTS)[0]
+        if kind == "stranger":
+            headers = {**headers, "Authorization": "Bearer example-of-a-wrong-key"}
         as_json = {**headers, "Content-Type": "application/json"}
         if kind == "echo":
             body = {
@@ -133,7 +137,14 @@ class Traffic:
     def _leave(self, path: str, headers: dict[str, str], body: bytes) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         connection.request("POST", path, body=body, headers=headers)
-        connection.getresponse().read(100)
+        answer = connection.getresponse()
+        if answer.status == 200:
+            answer.read(100)
+        else:  # refused, so there is nothing to leave
+            answer.read()
         connection.close()
         with self._lock:
-            self.left += 1
+            if answer.status == 200:
+                self.left += 1
+            else:
+                self.answered[path] += 1

@@ -41,3 +41,19 @@ def fingerprint(url: str) -> str:
     path = sqlite_path(url)
     name = f"sqlite:{Path(path).absolute()}" if path is not None else without_credentials(url)
     return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
+
+
+def prepare_embedded(store: "Store") -> bool:
+    """Migrate a SQLite file that isn't current; other engines are migrated by their owner.
+
+    Returns:
+        Whether the store is one that is prepared so.
+
+    Raises:
+        StoreError: it can't be migrated.
+    """
+    if sqlite_path(getattr(store, "url", "")) is None:
+        return False
+    if store.schema_status() != "current":
+        store.migrate()
+    return True

@@ -9,7 +9,6 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from dashcam.exchange import Exchange
-from dashcam.store.keys import ApiKey
 
 ERROR_STATUS = 500
 """A row with this status or a higher one, or outcome `failed`, is an error."""
@@ -146,6 +145,24 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     paths: list[PathStats]
     """The ten with the most rows."""
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one API key; never the key itself.
+
+    `prefix` is the key's beginning, to recognise it by; `key_hash` is the SHA-256 of the whole
+    key in hex; `quota` is None where the default quota applies.
+    """
+
+    id: str
+    user_id: str
+    name: str
+    prefix: str
+    key_hash: str
+    quota: str | None
+    admin: bool
+    created_at: str
+    revoked_at: str | None = None
 
 
 Status = Literal["current", "empty", "older", "newer"]

@@ -11,25 +11,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from dashcam.store.base import ApiKey
 from dashcam.store.table import api_keys
-
-
-class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one API key; never the key itself.
-
-    `prefix` is the key's beginning, to recognise it by; `key_hash` is the SHA-256 of the whole
-    key in hex; `quota` is None where the default quota applies.
-    """
-
-    id: str
-    user_id: str
-    name: str
-    prefix: str
-    key_hash: str
-    quota: str | None
-    admin: bool
-    created_at: str
-    revoked_at: str | None = None
 
 
 class KeyRows:

@@ -11,7 +11,7 @@ from dashcam.errors import QueryError
 from dashcam.exchange import COLUMNS
 from dashcam.store.base import SUMMARY_COLUMNS, PathStats, Query, Scope, Stats
 
-MOST = 1001
+MOST = 1000
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 _WHOLE = ", ".join((*COLUMNS, "stored_at"))
