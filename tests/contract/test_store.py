@@ -12,13 +12,13 @@ from dashcam.exchange import COLUMNS, Exchange, timestamp
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 
-ENGINES = ["memory", "sqlite"]
+ENGINES = ["memory", "sqlite", "postgresql"]
 
 
 @pytest.fixture(params=ENGINES)
 def store(request, tmp_path):
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/logs.db"
-    opened = open_store(url)
+    url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/logs.db"}.get(request.param)
+    opened = open_store(url or request.getfixturevalue("postgres").new_database())
     opened.migrate()
     yield opened
     opened.close()

@@ -1,6 +1,7 @@
 """Stores: rows in, pages out. Engines are imported when one is opened, not before."""
 
 import hashlib
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,17 @@ def open_store(url: str, *, pool_size: int = 2) -> "Store":
         from dashcam.store.sqlite import SqliteStore
 
         return SqliteStore(url, pool_size=pool_size)
+    if scheme == "postgresql":
+        _need("psycopg", extra="postgresql")
+        from dashcam.store.postgresql import PostgresqlStore
+
+        return PostgresqlStore(url, pool_size=pool_size)
     raise StoreSetupError(f"there is no store for {without_credentials(url)}")
+
+
+def _need(module: str, *, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise StoreSetupError(f'this store needs: pip install "dashcam[{extra}]"')
 
 
 def fingerprint(url: str) -> str:

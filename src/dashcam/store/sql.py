@@ -4,11 +4,12 @@ Every text from a user is bound or escaped; column names come from the code alon
 """
 
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from dashcam.errors import QueryError
-from dashcam.exchange import COLUMNS
+from dashcam.exchange import COLUMNS, timestamp
 from dashcam.store.base import SUMMARY_COLUMNS, PathStats, Query, Scope, Stats
 
 MOST = 1000
@@ -16,6 +17,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 _WHOLE = ", ".join((*COLUMNS, "stored_at"))
 _ERRORS = "(status_code >= 500 OR outcome = 'failed')"
+_ERROR_COUNT = f"sum(CASE WHEN {_ERRORS} THEN 1 ELSE 0 END)"
 
 Ask = Callable[[str, list[Any]], list[Any]]
 
@@ -50,7 +52,7 @@ def _scope(scope: Scope) -> tuple[str, list[Any]]:
     return "user_id = ?", [scope.user_id]
 
 
-def _where(query: Query) -> tuple[list[str], list[Any]]:
+def _where(query: Query, like: str) -> tuple[list[str], list[Any]]:
     check(query)
     conditions: list[str] = []
     values: list[Any] = []
@@ -91,7 +93,7 @@ def _where(query: Query) -> tuple[list[str], list[Any]]:
         if query.text_in_bodies:
             names += ["request_body", "response_body"]
         pattern = f"%{_like(query.text)}%"
-        alternatives = " OR ".join(f"{name} LIKE ? ESCAPE '\\'" for name in names)
+        alternatives = " OR ".join(f"{name} {like} ? ESCAPE '\\'" for name in names)
         add(f"({alternatives})", *[pattern] * len(names))
     return conditions, values
 
@@ -101,35 +103,60 @@ def _select(columns: str, conditions: list[str], order: str) -> str:
     return f"SELECT {columns} FROM request_logs{where}{order}"
 
 
-def page(query: Query) -> tuple[str, list[Any]]:
-    """Ask for a page, newest first."""
-    conditions, values = _where(query)
+def page(query: Query, *, like: str = "LIKE") -> tuple[str, list[Any]]:
+    """Ask for a page, newest first; `like` is the operator that ignores the case of ASCII."""
+    conditions, values = _where(query, like)
     order = " ORDER BY request_timestamp DESC, id DESC LIMIT ?"
     return _select(_SUMMARY, conditions, order), [*values, query.limit]
 
 
-def since(query: Query, stored_after: str, after_id: str) -> tuple[str, list[Any]]:
+def since(
+    query: Query, stored_after: str, after_id: str, *, like: str = "LIKE"
+) -> tuple[str, list[Any]]:
     """Ask for what was stored after a position, oldest first."""
-    conditions, values = _where(query)
+    conditions, values = _where(query, like)
     conditions.append("(stored_at, id) > (?, ?)")
     order = " ORDER BY stored_at, id LIMIT ?"
     return _select(_SUMMARY, conditions, order), [*values, stored_after, after_id, query.limit]
 
 
-def get(exchange_id: str, scope: Scope) -> tuple[str, list[Any]]:
-    """Ask for one whole row."""
+def get(
+    exchange_id: str, scope: Scope, *, between: tuple[str, str] | None = None
+) -> tuple[str, list[Any]]:
+    """Ask for one whole row; `between` are times that its beginning is known to lie within."""
     condition, values = _scope(scope)
     conditions = ["id = ?", *([condition] if condition else [])]
-    return _select(_WHOLE, conditions, ""), [exchange_id, *values]
+    if between is not None:
+        conditions.append("request_timestamp BETWEEN ? AND ?")
+    return _select(_WHOLE, conditions, ""), [exchange_id, *values, *(between or ())]
 
 
-def stats(query: Query, ask: Ask) -> Stats:
+def began_between(exchange_id: str) -> tuple[str, str] | None:
+    """Tell when a record began by its UUIDv7 (RFC 9562, 5.7), give or take ten minutes.
+
+    Engines whose primary key begins with the time find it quickly so. None for another id.
+    """
+    try:
+        identifier = uuid.UUID(exchange_id)
+    except ValueError:
+        return None
+    if identifier.version != 7:
+        return None
+    milliseconds = identifier.int >> 80
+    around = (milliseconds - 600_000, milliseconds + 600_000)
+    try:
+        return (timestamp(max(0, around[0]) * 10**6), timestamp(around[1] * 10**6))
+    except (ValueError, OverflowError):  # a year that no calendar has
+        return None
+
+
+def stats(query: Query, ask: Ask, *, like: str = "LIKE") -> Stats:
     """Count and measure, by a few questions."""
-    conditions, values = _where(query)
+    conditions, values = _where(query, like)
     real = [*conditions, "outcome <> 'dropped'"]
     (total,) = ask(
         _select(
-            f"count(*) AS count, coalesce(sum({_ERRORS}), 0) AS errors, "
+            f"count(*) AS count, coalesce({_ERROR_COUNT}, 0) AS errors, "
             "min(request_timestamp) AS first, max(request_timestamp) AS last, "
             "coalesce(sum(request_body_bytes), 0) AS request_bytes, "
             "coalesce(sum(response_body_bytes), 0) AS response_bytes, "
@@ -162,7 +189,7 @@ def stats(query: Query, ask: Ask) -> Stats:
     )
     routes = ask(
         _select(
-            f"coalesce(route, path, '') AS name, count(*) AS count, sum({_ERRORS}) AS errors, "
+            f"coalesce(route, path, '') AS name, count(*) AS count, {_ERROR_COUNT} AS errors, "
             "count(duration_ms) AS measured",
             real,
             " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10",
@@ -182,8 +209,8 @@ def stats(query: Query, ask: Ask) -> Stats:
 
     measured = total["measured"]
     return Stats(
-        count=total["count"],
-        errors=total["errors"],
+        count=int(total["count"]),
+        errors=int(total["errors"]),
         outcomes={row["outcome"]: row["count"] for row in outcomes},
         statuses={f"{row['class']}xx": row["count"] for row in statuses},
         first=total["first"],
@@ -191,16 +218,16 @@ def stats(query: Query, ask: Ask) -> Stats:
         duration_ms_p50=percentile(0.5, measured),
         duration_ms_p95=percentile(0.95, measured),
         duration_ms_p99=percentile(0.99, measured),
-        request_bytes=total["request_bytes"],
-        response_bytes=total["response_bytes"],
-        input_tokens=total["input_tokens"],
-        output_tokens=total["output_tokens"],
-        dropped=gaps["dropped"],
+        request_bytes=int(total["request_bytes"]),
+        response_bytes=int(total["response_bytes"]),
+        input_tokens=int(total["input_tokens"]),
+        output_tokens=int(total["output_tokens"]),
+        dropped=int(gaps["dropped"]),
         paths=[
             PathStats(
                 route=row["name"],
                 count=row["count"],
-                errors=row["errors"],
+                errors=int(row["errors"]),
                 duration_ms_p50=percentile(
                     0.5, row["measured"], "coalesce(route, path, '') = ?", row["name"]
                 ),

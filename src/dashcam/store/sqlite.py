@@ -29,10 +29,9 @@ from dashcam.errors import (
 )
 from dashcam.exchange import COLUMNS, JSON_COLUMNS
 from dashcam.settings import sqlite_path
-from dashcam.store import sql
-from dashcam.store.base import Query, Scope, Stats, Status, StoredExchange, Summary
+from dashcam.store.base import Status
 from dashcam.store.clock import now_text
-from dashcam.store.keys import KeyRows
+from dashcam.store.relational import RelationalStore
 from dashcam.store.row import decode_rows
 from dashcam.store.schema import HEAD, migrate, refuse_newer, status_of
 
@@ -74,7 +73,7 @@ _UNAVAILABLE = frozenset(
 _REFUSED = frozenset({"SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"})
 
 
-class SqliteStore(KeyRows):
+class SqliteStore(RelationalStore):
     """A store in one SQLite file, or in memory for `sqlite://`.
 
     Args:
@@ -205,36 +204,9 @@ class SqliteStore(KeyRows):
             return True
         return (found.st_dev, found.st_ino) != self._inode
 
-    def page(self, query: Query) -> list[Summary]:
-        """Give at most `query.limit` summaries, newest first."""
-        statement, values = sql.page(query)
-        return self._summaries(statement, values)
-
-    def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
-        """Give summaries stored after a position, oldest stored first."""
-        statement, values = sql.since(query, stored_after, after_id)
-        return self._summaries(statement, values)
-
-    def _summaries(self, statement: str, values: list[Any]) -> list[Summary]:
+    def _ask(self, statement: str, values: list[Any]) -> list[Any]:
         with self._connection() as connection:
-            found = connection.exec_driver_sql(statement, tuple(values)).mappings().all()
-        return [msgspec.convert(_decoded(row), Summary, strict=False) for row in found]
-
-    def get(self, exchange_id: str, scope: Scope) -> StoredExchange | None:
-        """Give one whole row of this scope."""
-        statement, values = sql.get(exchange_id, scope)
-        with self._connection() as connection:
-            row = connection.exec_driver_sql(statement, tuple(values)).mappings().first()
-        return None if row is None else msgspec.convert(_decoded(row), StoredExchange, strict=False)
-
-    def stats(self, query: Query) -> Stats:
-        """Count and measure the rows of a query."""
-        with self._connection() as connection:
-
-            def ask(statement: str, values: list[Any]) -> list[Any]:
-                return list(connection.exec_driver_sql(statement, tuple(values)).mappings())
-
-            return sql.stats(query, ask)
+            return list(connection.exec_driver_sql(statement, tuple(values)).mappings())
 
     def prune(self, *, before: str, limit: int = 1000) -> int:
         """Delete at most `limit` rows that began before a time."""
@@ -317,15 +289,6 @@ def _version(connection: Connection) -> str | None:
         return None
     row = connection.exec_driver_sql("SELECT version_num FROM dashcam_version").first()
     return None if row is None else str(row[0])
-
-
-def _decoded(row: Any) -> dict[str, Any]:
-    decoded = dict(row)
-    for name in JSON_COLUMNS:
-        text = decoded.get(name)
-        if text is not None:
-            decoded[name] = msgspec.json.decode(text)
-    return decoded
 
 
 def classify(error: BaseException | None) -> StoreError:

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0001"
 down_revision = None
@@ -13,10 +14,13 @@ ERRORS = sa.text("status_code >= 500 OR outcome = 'failed'")
 
 def upgrade() -> None:
     """Create the table; harmless where a migration was interrupted half-way."""
-    time = sa.String(27)
+    in_partitions = op.get_bind().dialect.name == "postgresql"
+    collation = "C" if in_partitions else None
+    time = sa.String(27, collation=collation)
+    json: Any = JSONB if in_partitions else sa.Text
     op.create_table(
         "request_logs",
-        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("id", sa.String(36, collation=collation), nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("stored_at", time, nullable=False),
         sa.Column("request_timestamp", time, nullable=False),
@@ -40,9 +44,9 @@ def upgrade() -> None:
                 "span_id",
             )
         ),
-        sa.Column("request_headers", sa.Text, nullable=False),
-        sa.Column("response_headers", sa.Text, nullable=False),
-        sa.Column("redacted", sa.Text, nullable=False),
+        sa.Column("request_headers", json, nullable=False),
+        sa.Column("response_headers", json, nullable=False),
+        sa.Column("redacted", json, nullable=False),
         sa.Column("request_body", sa.Text),
         sa.Column("request_body_encoding", sa.Text),
         sa.Column("request_body_bytes", sa.BigInteger),
@@ -52,7 +56,7 @@ def upgrade() -> None:
         sa.Column("response_body_bytes", sa.BigInteger),
         sa.Column("response_body_truncated", sa.Boolean, nullable=False),
         sa.Column("response_chunks", sa.BigInteger),
-        sa.Column("response_timeline", sa.Text),
+        sa.Column("response_timeline", json),
         sa.Column("model", sa.Text),
         sa.Column("input_tokens", sa.BigInteger),
         sa.Column("output_tokens", sa.BigInteger),
@@ -65,9 +69,15 @@ def upgrade() -> None:
         sa.Column("error_traceback", sa.Text),
         sa.Column("server", sa.Text),
         sa.Column("process_id", sa.BigInteger),
-        sa.Column("tags", sa.Text, nullable=False),
+        sa.Column("tags", json, nullable=False),
+        sa.PrimaryKeyConstraint(*(("request_timestamp", "id") if in_partitions else ("id",))),
         if_not_exists=True,
+        postgresql_partition_by="RANGE (request_timestamp)" if in_partitions else None,
     )
+    if in_partitions:
+        op.execute(
+            "CREATE TABLE IF NOT EXISTS request_logs_default PARTITION OF request_logs DEFAULT"
+        )
     newest = [sa.text("request_timestamp DESC"), sa.text("id DESC")]
     indexes: list[tuple[str, list[Any], Any]] = [
         ("ix_request_logs_user", ["user_id", *newest], None),

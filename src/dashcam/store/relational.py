@@ -1,0 +1,57 @@
+"""What SQL stores have in common: history's questions, and rows made of the answers."""
+
+from typing import Any
+
+import msgspec
+
+from dashcam.exchange import JSON_COLUMNS
+from dashcam.store import sql
+from dashcam.store.base import Query, Scope, Stats, StoredExchange, Summary
+from dashcam.store.keys import KeyRows
+
+
+class RelationalStore(KeyRows):
+    """Asks history's questions; an engine says how a statement is run."""
+
+    _like = "LIKE"
+    """The operator that ignores the case of ASCII letters."""
+
+    def _ask(self, statement: str, values: list[Any]) -> list[Any]:
+        """Run a statement with `?` places, and give its rows as mappings."""
+        raise NotImplementedError
+
+    def page(self, query: Query) -> list[Summary]:
+        """Give at most `query.limit` summaries, newest first."""
+        return [_summary(row) for row in self._ask(*sql.page(query, like=self._like))]
+
+    def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
+        """Give summaries stored after a position, oldest stored first."""
+        asked = sql.since(query, stored_after, after_id, like=self._like)
+        return [_summary(row) for row in self._ask(*asked)]
+
+    def get(self, exchange_id: str, scope: Scope) -> StoredExchange | None:
+        """Give one whole row of this scope."""
+        rows = self._ask(*sql.get(exchange_id, scope))
+        return to_exchange(rows[0]) if rows else None
+
+    def stats(self, query: Query) -> Stats:
+        """Count and measure the rows of a query."""
+        return sql.stats(query, self._ask, like=self._like)
+
+
+def _summary(row: Any) -> Summary:
+    return msgspec.convert(_decoded(row), Summary, strict=False)
+
+
+def to_exchange(row: Any) -> StoredExchange:
+    """Make a whole row of a mapping."""
+    return msgspec.convert(_decoded(row), StoredExchange, strict=False)
+
+
+def _decoded(row: Any) -> dict[str, Any]:
+    decoded = dict(row)
+    for name in JSON_COLUMNS:
+        text = decoded.get(name)
+        if isinstance(text, str):
+            decoded[name] = msgspec.json.decode(text)
+    return decoded
