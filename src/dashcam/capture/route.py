@@ -4,6 +4,7 @@ Reads what Starlette, FastAPI and Litestar leave in the ASGI scope; it must neve
 itself, and it runs after the app has seen the request.
 """
 
+import sys
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -20,7 +21,7 @@ def route_template(scope: MutableMapping[str, Any], *, server_root_path: str) ->
         return template
     route = scope.get("route")
     if route is None:
-        return None
+        return django_route(scope["path"]) if "django.core.handlers.asgi" in sys.modules else None
     root_path: str = scope.get("root_path", "")
     if root_path == server_root_path and "fastapi" not in scope:
         path_format = getattr(route, "path_format", None)
@@ -40,6 +41,21 @@ def route_template(scope: MutableMapping[str, Any], *, server_root_path: str) ->
     if not mounted:
         return path
     return _with_parameters(mounted, scope, own, mount=False) + path
+
+
+def django_route(path_info: str) -> str | None:
+    """Ask Django, where it serves this process, for the route of a path; None when it knows none.
+
+    Django leaves no trace in the scope or environ, so its own resolver is asked again.
+    """
+    if "django.urls" not in sys.modules:
+        return None
+    try:
+        from django.urls import resolve
+
+        return f"/{resolve(path_info).route}"
+    except Exception:  # foreign code, asked for a courtesy: no such path, or no settings
+        return None
 
 
 def _with_parameters(

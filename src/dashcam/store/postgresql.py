@@ -58,6 +58,8 @@ _UNAVAILABLE = ("08", "40", "53", "55", "57", "58")
 """Connection, rollback, resources, state, operator, system: PostgreSQL, appendix A."""
 _REFUSED = ("21", "22", "23", "54")
 _SETUP = ("0A", "28", "3D", "3F", "42")
+_NO_PARTITION = ("55P03", "23514", "42501")
+"""Somebody reads for long, rows of that day are in the default partition, no right to make one."""
 _WRONG_SETUP = (
     "authentication failed",
     "no pg_hba.conf entry",
@@ -171,9 +173,10 @@ class PostgresqlStore(RelationalStore):
                     f"CREATE TABLE IF NOT EXISTS request_logs_p{day.replace('-', '')} "
                     f"PARTITION OF request_logs FOR VALUES FROM ('{day}') TO ('{following}')"
                 )
-        except (RowRefusedError, StoreUnavailableError) as error:
-            # Rows of that day in the default partition, or somebody who reads for long.
-            logger.info("no partition for %s (%s): its rows go to the default one", day, error)
+        except StoreError as error:
+            if not any(state in str(error) for state in _NO_PARTITION):
+                raise
+            logger.warning("no partition for %s (%s): its rows go to the default one", day, error)
 
     def _ask(self, statement: str, values: list[Any]) -> list[Any]:
         driver_statement = statement.replace("%", "%%").replace("?", "%s")
