@@ -2,14 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dashcam.cli import keys
-from dashcam.cli import show as views
+from dashcam.cli import keys, views
 from dashcam.cli.common import (
     ErrorsOption,
     FromOption,
@@ -33,7 +31,7 @@ from dashcam.errors import (
     DashcamError,
     QueryError,
 )
-from dashcam.history.filters import make_query, parse_ago
+from dashcam.history.filters import make_query
 from dashcam.history.following import Follower
 from dashcam.settings import Settings, without_credentials
 from dashcam.store import open_store
@@ -318,28 +316,80 @@ def migrate(store: StoreOption = None) -> None:
 
 @app.command()
 def prune(
-    older_than: Annotated[str, typer.Option(metavar="SPAN", help="Such as 30d.")],
+    older_than: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="What began so long ago, such as 30d.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="All of one user's, in store, journals and failed file.")
+    ] = None,
     store: StoreOption = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds for what is still on its way.")
+    ] = 30.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
 ) -> None:
-    """Delete records older than a span, in small steps. Example: dashcam prune --older-than 30d"""
-    from rich.progress import Progress
-
-    from dashcam.history.filters import parse_time
-    from dashcam.store.retention import prune_all
+    """Delete records for good, in small steps. Example: dashcam prune --older-than 30d"""
+    from dashcam.cli.pruning import prune_older, prune_user
 
     with errors_told(), opened(store) as found_store:
-        parse_ago(older_than)
-        before = parse_time(older_than)
-        total = found_store.stats(Query(scope=Scope.all(), to=before)).count
-        if dry_run:
-            print(f"{total} records began before {before}")
-            return
-        with Progress(console=views.make_console(stderr=True), transient=True) as progress:
-            task = progress.add_task("deleting", total=total)
-            advance: Callable[[int], None] = lambda done: progress.advance(task, done)  # noqa: E731
-            deleted = prune_all(found_store, before=before, on_step=advance)
-        print(f"{deleted} records that began before {before} are deleted")
+        if (older_than is None) == (user is None):
+            raise QueryError("give either --older-than or --user")
+        if older_than is not None:
+            prune_older(found_store, older_than, dry_run=dry_run)
+        elif user is not None:
+            prune_user(settings_of(store), found_store, user, timeout_s=timeout, dry_run=dry_run)
+
+
+@app.command()
+def export(
+    kind: Annotated[str, typer.Option("--format", help="jsonl, har or parquet.")] = "jsonl",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; default: standard output.")
+    ] = None,
+    store: StoreOption = None,
+    status: StatusOption = None,
+    method: MethodOption = None,
+    path: PathOption = None,
+    outcome: OutcomeOption = None,
+    user: UserOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    text: TextOption = None,
+    errors: ErrorsOption = False,
+) -> None:
+    """Write records to a file. Example: dashcam export --format har -o records.har --from 1h"""
+    from dashcam.cli.exporting import export_records
+
+    with errors_told(), opened(store) as found_store:
+        query = make_query(
+            limit=1,
+            status=status,
+            method=method,
+            path=path,
+            outcome=outcome,
+            user=user,
+            from_=from_,
+            to=to,
+            text=text,
+            errors=errors,
+        )
+        export_records(found_store, query, kind=kind, output=output)
+
+
+@app.command()
+def copy(
+    from_url: Annotated[str, typer.Option("--from", metavar="URL", help="The store to read.")],
+    to_url: Annotated[str, typer.Option("--to", metavar="URL", help="The store to fill.")],
+) -> None:
+    """Copy all records to another store; may be repeated. Example: dashcam copy --from URL --to URL"""
+    from dashcam.cli.exporting import copy_records
+
+    with errors_told(), opened(from_url) as source:
+        target = open_store(settings_of(to_url).store)
+        try:
+            copy_records(source, target)
+        finally:
+            target.close()
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from dashcam.cli import show as views
+from dashcam.cli import views
 from dashcam.errors import DashcamError, QueryError, SettingsError, StoreSetupError
 from dashcam.settings import Settings
 from dashcam.store import open_store

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dashcam.access import ApiKeys
-from dashcam.cli.show import header_line, row_line, stats_view
+from dashcam.cli.views import header_line, row_line, stats_view
 from dashcam.demo.traffic import Traffic
 from dashcam.history.following import Follower
 from dashcam.store import open_store

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from dashcam.access.api_keys import ApiKeys
-from dashcam.cli import show as views
+from dashcam.cli import views
 from dashcam.cli.common import JsonOption, StoreOption, errors_told, print_json, settings_of
 from dashcam.errors import QueryError
 from dashcam.store import open_store

@@ -1,7 +1,5 @@
 """`dashcam recover`: delivers what dead processes have left, and what was refused before."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -9,6 +7,7 @@ import msgspec
 from dashcam.errors import RowRefusedError
 from dashcam.settings import Settings
 from dashcam.store import open_store
+from dashcam.writer.erasing import replace_failed
 from dashcam.writer.failed_logs import read_failed
 from dashcam.writer.thread import WriterThread
 
@@ -61,18 +60,5 @@ def resend(settings: Settings, path: Path) -> tuple[int, int, int]:
                 rest.append(line)
     finally:
         store.close()
-    _replace(path, rest, size)
+    replace_failed(path, rest, size)
     return resent, refused, foreign
-
-
-def _replace(path: Path, rest: list[bytes], size: int) -> None:
-    """Put what is left in place of the file, with what was added to it meanwhile."""
-    with path.open("rb") as old:
-        old.seek(size)
-        rest.append(old.read())
-    fd, partial = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(fd, "wb") as file:
-        file.write(b"".join(rest))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

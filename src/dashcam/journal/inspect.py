@@ -33,9 +33,10 @@ class Report(msgspec.Struct, frozen=True):
     damaged: list[tuple[int, int]]
 
 
-def _walk(
+def walk(
     path: Path, segment_id: int
 ) -> tuple[SegmentHeader | None, list[Frame], list[tuple[int, int]]]:
+    """Give a segment's header, its whole frames, and offset and length of what is damaged."""
     data = (path / segment_name(segment_id)).read_bytes()
     header = decode_segment_header(data[:SEGMENT_HEADER_BYTES])
     journal_id = int(path.name.rsplit("-", 1)[1], 16)
@@ -70,7 +71,7 @@ def _walk(
 def verify(path: Path) -> Iterator[Report]:
     """Check every segment of a directory."""
     for segment_id in segment_ids(path):
-        header, frames, damaged = _walk(path, segment_id)
+        header, frames, damaged = walk(path, segment_id)
         yield Report(
             segment=segment_name(segment_id),
             active=header is None or header.first_sequence > 0,
@@ -83,7 +84,7 @@ def verify(path: Path) -> Iterator[Report]:
 def dump(path: Path) -> Iterator[Frame]:
     """Give every whole frame of a directory that holds a line, in order."""
     for segment_id in segment_ids(path):
-        for frame in _walk(path, segment_id)[1]:
+        for frame in walk(path, segment_id)[1]:
             if frame.payload:
                 yield frame
 
@@ -99,7 +100,7 @@ def repair(path: Path, *, dry_run: bool) -> Iterator[str]:
             yield f"{path.name}: its process is alive; nothing is done"
             return
         for segment_id in segment_ids(path):
-            _, _, damaged = _walk(path, segment_id)
+            _, _, damaged = walk(path, segment_id)
             for at, length in damaged:
                 if at == 0:
                     yield f"{segment_name(segment_id)}: the header is damaged; frames don't need it"

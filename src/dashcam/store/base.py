@@ -187,6 +187,9 @@ class Store(Protocol):
     def page(self, query: Query) -> list[Summary]:
         """Give at most `query.limit` summaries, by `(request_timestamp, id)` descending."""
 
+    def records(self, query: Query) -> list[StoredExchange]:
+        """Give at most `query.limit` whole rows, as `page` orders them: for exports."""
+
     def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
         """Give summaries with `(stored_at, id) > (stored_after, after_id)`, oldest stored first.
 

@@ -24,6 +24,12 @@ class RelationalStore(KeyRows):
         """Give at most `query.limit` summaries, newest first."""
         return [_summary(row) for row in self._ask(*sql.page(query, like=self._like))]
 
+    def records(self, query: Query) -> list[StoredExchange]:
+        """Give at most `query.limit` whole rows, newest first."""
+        return [
+            to_exchange(row) for row in self._ask(*sql.page(query, like=self._like, whole=True))
+        ]
+
     def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
         """Give summaries stored after a position, oldest stored first."""
         asked = sql.since(query, stored_after, after_id, like=self._like)

@@ -103,11 +103,11 @@ def _select(columns: str, conditions: list[str], order: str) -> str:
     return f"SELECT {columns} FROM request_logs{where}{order}"
 
 
-def page(query: Query, *, like: str = "LIKE") -> tuple[str, list[Any]]:
+def page(query: Query, *, like: str = "LIKE", whole: bool = False) -> tuple[str, list[Any]]:
     """Ask for a page, newest first; `like` is the operator that ignores the case of ASCII."""
     conditions, values = _where(query, like)
     order = " ORDER BY request_timestamp DESC, id DESC LIMIT ?"
-    return _select(_SUMMARY, conditions, order), [*values, query.limit]
+    return _select(_WHOLE if whole else _SUMMARY, conditions, order), [*values, query.limit]
 
 
 def since(
