@@ -1,6 +1,6 @@
 """Fixtures that many tests share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,3 +39,21 @@ def postgres() -> Iterator["Server"]:
 
     with server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """ClickHouse's engine in this process: gives the URL of a new database each time."""
+    import uuid
+
+    import clickhouse_connect
+
+    path = tmp_path_factory.mktemp("clickhouse")
+    client = clickhouse_connect.get_client(interface="chdb", path=str(path))
+
+    def new_database() -> str:
+        name = f"t{uuid.uuid4().hex}"
+        client.command(f"CREATE DATABASE {name}")
+        return f"clickhousedb:///{name}?interface=chdb&path={path}"
+
+    return new_database

@@ -18,6 +18,7 @@ from dashcam.errors import SettingsError
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 ENV_PREFIX = "DASHCAM_"
 # Variables that are read elsewhere: not settings, but no typing errors either.
+LARGE_BATCHES = {"batch_size": 10_000, "batch_bytes": 16 * MIB, "batch_interval_s": 2.0}
 OTHER_VARIABLES = frozenset({"DASHCAM_FAILPOINT"})
 
 DEFAULT_BODY_CONTENT_TYPES = (
@@ -406,6 +407,11 @@ class Settings:
             # A small journal gets small segments without being told to.
             smaller = max(self.journal_bytes // 4 // 4096 * 4096, 16 * KIB)
             object.__setattr__(self, "segment_bytes", min(self.segment_bytes, smaller))
+        if self.store.startswith("clickhouse"):
+            # ClickHouse wants few, large inserts: each makes a part that must be merged.
+            for name, value in LARGE_BATCHES.items():
+                if name not in given and ENV_PREFIX + name.upper() not in environ:
+                    object.__setattr__(self, name, value)
         self._check_together()
         _warn_about_unknown(environ)
 

@@ -45,6 +45,11 @@ class Clock:
 class World:
     """What survives a crash: the journal, the store's rows, the failed file."""
 
+    prunes_by_day = False
+
+    def apply_retention(self, *, days, body_days):
+        pass
+
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.rows = {}

@@ -34,6 +34,11 @@ class Clock:
 class FakeStore:
     """Keeps lines; raises what it is told to, before or after keeping."""
 
+    prunes_by_day = False
+
+    def apply_retention(self, *, days, body_days):
+        pass
+
     def __init__(self):
         self.rows = {}
         self.batches = []

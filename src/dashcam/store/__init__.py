@@ -36,6 +36,11 @@ def open_store(url: str, *, pool_size: int = 2) -> "Store":
         from dashcam.store.postgresql import PostgresqlStore
 
         return PostgresqlStore(url, pool_size=pool_size)
+    if scheme in ("clickhousedb", "clickhouse"):
+        _need("clickhouse_connect", extra="clickhouse")
+        from dashcam.store.clickhouse import ClickhouseStore
+
+        return ClickhouseStore(url)
     raise StoreSetupError(f"there is no store for {without_credentials(url)}")
 
 

@@ -171,6 +171,9 @@ Status = Literal["current", "empty", "older", "newer"]
 class Store(Protocol):
     """Rows in, pages out. A store may be used by several threads."""
 
+    prunes_by_day: bool
+    """Whether deleting whole days (UTC) is much cheaper than single rows."""
+
     def insert(self, lines: bytes) -> None:
         """Store a batch: one transaction; of rows with one id the highest revision wins.
 
@@ -202,6 +205,9 @@ class Store(Protocol):
 
     def stats(self, query: Query) -> Stats:
         """Count and measure the rows of a query (its limit and keyset position are ignored)."""
+
+    def apply_retention(self, *, days: float, body_days: float) -> None:
+        """Tell an engine that deletes old rows by itself how long they are kept; 0 is for ever."""
 
     def prune(self, *, before: str, limit: int = 1000) -> int:
         """Delete at most `limit` rows that began before a time; tell how many."""

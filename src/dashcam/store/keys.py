@@ -32,7 +32,7 @@ class KeyRows:
         )
         with self._connection() as connection:
             row = connection.execute(sa.select(api_keys).where(column == value)).mappings().first()
-        return None if row is None else _key(row)
+        return None if row is None else to_key(row)
 
     def keys(self, *, user_id: str | None = None) -> list[ApiKey]:
         """Give all keys, or those of one user, oldest first."""
@@ -40,7 +40,7 @@ class KeyRows:
         if user_id is not None:
             statement = statement.where(api_keys.c.user_id == user_id)
         with self._connection() as connection:
-            return [_key(row) for row in connection.execute(statement).mappings()]
+            return [to_key(row) for row in connection.execute(statement).mappings()]
 
     def revoke_key(self, key_id: str, *, revoked_at: str) -> bool:
         """Mark a key as revoked; False when there is none, or it was revoked before."""
@@ -53,6 +53,7 @@ class KeyRows:
             return connection.execute(statement).rowcount == 1
 
 
-def _key(row: Any) -> ApiKey:
+def to_key(row: Any) -> ApiKey:
+    """Make a key's row of a mapping."""
     fields = {name: row[name] for name in ApiKey.__struct_fields__}
     return msgspec.convert(fields, ApiKey, strict=False)

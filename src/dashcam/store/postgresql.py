@@ -78,7 +78,7 @@ class PostgresqlStore(RelationalStore):
         pool_size: connections kept.
     """
 
-    _like = "ILIKE"
+    _dialect = sql.Dialect(contains="{name} ILIKE ? ESCAPE '\\'")
     prunes_by_day = True
 
     def __init__(self, url: str, *, pool_size: int = 2) -> None:

@@ -13,8 +13,11 @@ from dashcam.store.keys import KeyRows
 class RelationalStore(KeyRows):
     """Asks history's questions; an engine says how a statement is run."""
 
-    _like = "LIKE"
-    """The operator that ignores the case of ASCII letters."""
+    prunes_by_day = False
+    _dialect = sql.SQL
+
+    def apply_retention(self, *, days: float, body_days: float) -> None:
+        """Do nothing: this engine deletes what it is told to, when it is told to."""
 
     def _ask(self, statement: str, values: list[Any]) -> list[Any]:
         """Run a statement with `?` places, and give its rows as mappings."""
@@ -22,27 +25,28 @@ class RelationalStore(KeyRows):
 
     def page(self, query: Query) -> list[Summary]:
         """Give at most `query.limit` summaries, newest first."""
-        return [_summary(row) for row in self._ask(*sql.page(query, like=self._like))]
+        return [_summary(row) for row in self._ask(*sql.page(query, dialect=self._dialect))]
 
     def records(self, query: Query) -> list[StoredExchange]:
         """Give at most `query.limit` whole rows, newest first."""
         return [
-            to_exchange(row) for row in self._ask(*sql.page(query, like=self._like, whole=True))
+            to_exchange(row)
+            for row in self._ask(*sql.page(query, dialect=self._dialect, whole=True))
         ]
 
     def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
         """Give summaries stored after a position, oldest stored first."""
-        asked = sql.since(query, stored_after, after_id, like=self._like)
+        asked = sql.since(query, stored_after, after_id, dialect=self._dialect)
         return [_summary(row) for row in self._ask(*asked)]
 
     def get(self, exchange_id: str, scope: Scope) -> StoredExchange | None:
         """Give one whole row of this scope."""
-        rows = self._ask(*sql.get(exchange_id, scope))
+        rows = self._ask(*sql.get(exchange_id, scope, dialect=self._dialect))
         return to_exchange(rows[0]) if rows else None
 
     def stats(self, query: Query) -> Stats:
         """Count and measure the rows of a query."""
-        return sql.stats(query, self._ask, like=self._like)
+        return sql.stats(query, self._ask, dialect=self._dialect)
 
 
 def _summary(row: Any) -> Summary:

@@ -24,6 +24,7 @@ class Retention:
             bodies = self.days
         self.body_days = bodies
         self._due_at_s = 0.0
+        self._told = False
 
     def __str__(self) -> str:
         rows = f"rows are kept {self.days:g} days" if self.days else "rows are kept for ever"
@@ -39,9 +40,15 @@ class Retention:
         """Do one small step if it is due; tell whether more is to do at once."""
         if monotonic_s < self._due_at_s:
             return False
+        if not self._told:
+            self._told = True
+            store.apply_retention(days=self.days, body_days=self.body_days)
         deleted = emptied = 0
         if self.days:
-            deleted = store.prune(before=_days_before(now_ns, self.days), limit=STEP_ROWS)
+            before = _days_before(now_ns, self.days)
+            if store.prunes_by_day:
+                before = f"{before[:10]}T00:00:00.000000Z"  # whole partitions, no single rows
+            deleted = store.prune(before=before, limit=STEP_ROWS)
         if self.body_days and self.body_days != self.days and deleted < STEP_ROWS:
             before = _days_before(now_ns, self.body_days)
             emptied = store.prune_bodies(before=before, limit=STEP_ROWS)

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from dashcam.errors import QueryError
 from dashcam.exchange import COLUMNS, timestamp
 from dashcam.store.base import SUMMARY_COLUMNS, PathStats, Query, Scope, Stats
@@ -18,6 +20,24 @@ _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 _WHOLE = ", ".join((*COLUMNS, "stored_at"))
 _ERRORS = "(status_code >= 500 OR outcome = 'failed')"
 _ERROR_COUNT = f"sum(CASE WHEN {_ERRORS} THEN 1 ELSE 0 END)"
+
+
+class Dialect(msgspec.Struct, frozen=True):
+    """What engines say differently.
+
+    `contains` matches a pattern without regard to the case of ASCII, `begins` a text's beginning
+    (with its length and itself bound where `begins_with_length`), `hundreds` the class of a
+    status code.
+    """
+
+    contains: str = "{name} LIKE ? ESCAPE '\\'"
+    begins: str = "path LIKE ? ESCAPE '\\' AND substr(path, 1, ?) = ?"
+    begins_with_length: bool = True
+    hundreds: str = "status_code / 100"
+    table: str = "request_logs"
+
+
+SQL = Dialect()
 
 Ask = Callable[[str, list[Any]], list[Any]]
 
@@ -52,7 +72,7 @@ def _scope(scope: Scope) -> tuple[str, list[Any]]:
     return "user_id = ?", [scope.user_id]
 
 
-def _where(query: Query, like: str) -> tuple[list[str], list[Any]]:
+def _where(query: Query, dialect: Dialect) -> tuple[list[str], list[Any]]:
     check(query)
     conditions: list[str] = []
     values: list[Any] = []
@@ -82,8 +102,11 @@ def _where(query: Query, like: str) -> tuple[list[str], list[Any]]:
         if many:
             add(f"{name} IN ({', '.join('?' * len(many))})", *many)
     if query.path_prefix is not None:
-        add("path LIKE ? ESCAPE '\\'", _like(query.path_prefix) + "%")
-        add("substr(path, 1, ?) = ?", len(query.path_prefix), query.path_prefix)
+        prefix = query.path_prefix
+        if dialect.begins_with_length:
+            add(dialect.begins, _like(prefix) + "%", len(prefix), prefix)
+        else:
+            add(dialect.begins, prefix)
     if query.min_duration_ms is not None:
         add("duration_ms >= ?", query.min_duration_ms)
     if query.max_duration_ms is not None:
@@ -93,42 +116,54 @@ def _where(query: Query, like: str) -> tuple[list[str], list[Any]]:
         if query.text_in_bodies:
             names += ["request_body", "response_body"]
         pattern = f"%{_like(query.text)}%"
-        alternatives = " OR ".join(f"{name} {like} ? ESCAPE '\\'" for name in names)
+        alternatives = " OR ".join(dialect.contains.format(name=name) for name in names)
         add(f"({alternatives})", *[pattern] * len(names))
     return conditions, values
 
 
-def _select(columns: str, conditions: list[str], order: str) -> str:
+def _select(columns: str, conditions: list[str], order: str, dialect: Dialect) -> str:
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {columns} FROM request_logs{where}{order}"
+    return f"SELECT {columns} FROM {dialect.table}{where}{order}"
 
 
-def page(query: Query, *, like: str = "LIKE", whole: bool = False) -> tuple[str, list[Any]]:
-    """Ask for a page, newest first; `like` is the operator that ignores the case of ASCII."""
-    conditions, values = _where(query, like)
+def page(query: Query, *, dialect: Dialect = SQL, whole: bool = False) -> tuple[str, list[Any]]:
+    """Ask for a page, newest first."""
+    conditions, values = _where(query, dialect)
     order = " ORDER BY request_timestamp DESC, id DESC LIMIT ?"
-    return _select(_WHOLE if whole else _SUMMARY, conditions, order), [*values, query.limit]
+    return _select(_WHOLE if whole else _SUMMARY, conditions, order, dialect), [
+        *values,
+        query.limit,
+    ]
 
 
 def since(
-    query: Query, stored_after: str, after_id: str, *, like: str = "LIKE"
+    query: Query, stored_after: str, after_id: str, *, dialect: Dialect = SQL
 ) -> tuple[str, list[Any]]:
     """Ask for what was stored after a position, oldest first."""
-    conditions, values = _where(query, like)
+    conditions, values = _where(query, dialect)
     conditions.append("(stored_at, id) > (?, ?)")
     order = " ORDER BY stored_at, id LIMIT ?"
-    return _select(_SUMMARY, conditions, order), [*values, stored_after, after_id, query.limit]
+    return _select(_SUMMARY, conditions, order, dialect), [
+        *values,
+        stored_after,
+        after_id,
+        query.limit,
+    ]
 
 
 def get(
-    exchange_id: str, scope: Scope, *, between: tuple[str, str] | None = None
+    exchange_id: str,
+    scope: Scope,
+    *,
+    between: tuple[str, str] | None = None,
+    dialect: Dialect = SQL,
 ) -> tuple[str, list[Any]]:
     """Ask for one whole row; `between` are times that its beginning is known to lie within."""
     condition, values = _scope(scope)
     conditions = ["id = ?", *([condition] if condition else [])]
     if between is not None:
         conditions.append("request_timestamp BETWEEN ? AND ?")
-    return _select(_WHOLE, conditions, ""), [exchange_id, *values, *(between or ())]
+    return _select(_WHOLE, conditions, "", dialect), [exchange_id, *values, *(between or ())]
 
 
 def began_between(exchange_id: str) -> tuple[str, str] | None:
@@ -150,9 +185,9 @@ def began_between(exchange_id: str) -> tuple[str, str] | None:
         return None
 
 
-def stats(query: Query, ask: Ask, *, like: str = "LIKE") -> Stats:
+def stats(query: Query, ask: Ask, *, dialect: Dialect = SQL) -> Stats:
     """Count and measure, by a few questions."""
-    conditions, values = _where(query, like)
+    conditions, values = _where(query, dialect)
     real = [*conditions, "outcome <> 'dropped'"]
     (total,) = ask(
         _select(
@@ -165,6 +200,7 @@ def stats(query: Query, ask: Ask, *, like: str = "LIKE") -> Stats:
             "count(duration_ms) AS measured",
             real,
             "",
+            dialect,
         ),
         values,
     )
@@ -173,17 +209,20 @@ def stats(query: Query, ask: Ask, *, like: str = "LIKE") -> Stats:
             "coalesce(sum(dropped_count), 0) AS dropped",
             [*conditions, "outcome = 'dropped'"],
             "",
+            dialect,
         ),
         values,
     )
     outcomes = ask(
-        _select("outcome, count(*) AS count", real, " GROUP BY outcome ORDER BY 2 DESC"), values
+        _select("outcome, count(*) AS count", real, " GROUP BY outcome ORDER BY 2 DESC", dialect),
+        values,
     )
     statuses = ask(
         _select(
-            "status_code / 100 AS class, count(*) AS count",
+            f"{dialect.hundreds} AS class, count(*) AS count",
             [*real, "status_code IS NOT NULL"],
             " GROUP BY 1 ORDER BY 1",
+            dialect,
         ),
         values,
     )
@@ -193,6 +232,7 @@ def stats(query: Query, ask: Ask, *, like: str = "LIKE") -> Stats:
             "count(duration_ms) AS measured",
             real,
             " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10",
+            dialect,
         ),
         values,
     )
@@ -202,7 +242,9 @@ def stats(query: Query, ask: Ask, *, like: str = "LIKE") -> Stats:
             return None
         where = [*real, "duration_ms IS NOT NULL", *([extra] if extra else [])]
         (row,) = ask(
-            _select("duration_ms AS value", where, " ORDER BY duration_ms LIMIT 1 OFFSET ?"),
+            _select(
+                "duration_ms AS value", where, " ORDER BY duration_ms LIMIT 1 OFFSET ?", dialect
+            ),
             [*values, *more, min(int(measured * share), measured - 1)],
         )
         return float(row["value"])
@@ -213,8 +255,8 @@ def stats(query: Query, ask: Ask, *, like: str = "LIKE") -> Stats:
         errors=int(total["errors"]),
         outcomes={row["outcome"]: row["count"] for row in outcomes},
         statuses={f"{row['class']}xx": row["count"] for row in statuses},
-        first=total["first"],
-        last=total["last"],
+        first=total["first"] or None,
+        last=total["last"] or None,
         duration_ms_p50=percentile(0.5, measured),
         duration_ms_p95=percentile(0.95, measured),
         duration_ms_p99=percentile(0.99, measured),
