@@ -1,7 +1,9 @@
 """Each example runs under its own kind of server, and its request is stored."""
 
 import http.client
+import json
 import os
+import re
 import signal
 import socket
 
@@ -59,3 +61,17 @@ def test_an_example(tmp_path, server, target, route):
     assert row["route"] == route
     assert row["query"] == "token=[redacted]"
     assert row["response_body"].encode() == body
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are():
+    """Every metric that the Grafana dashboard names is one that /metrics gives."""
+    from dashcam.api.metrics import render
+    from dashcam.testing import MemoryRecorder
+
+    recorder = MemoryRecorder()
+    given = set(re.findall(r"^(dashcam_\w+)", render(recorder).decode(), re.MULTILINE))
+    text = (ROOT / "examples" / "grafana-dashboard.json").read_text()
+    json.loads(text)
+    named = set(re.findall(r"dashcam_\w+", text))
+    assert len(named) > 10
+    assert named <= given
