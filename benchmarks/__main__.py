@@ -9,6 +9,7 @@ from benchmarks import (
     bench_history,
     bench_server,
     bench_store,
+    bench_stores,
     bench_stream,
 )
 
@@ -26,6 +27,8 @@ def main() -> None:
     bench_stream.main()
     print()
     bench_store.main()
+    print()
+    bench_stores.main()
     print()
     bench_access.main(bare_us)
     print()

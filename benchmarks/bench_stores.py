@@ -1,5 +1,6 @@
 """Rows per second into PostgreSQL and ClickHouse, beside other ways, and bytes a record on disk."""
 
+import random
 import tempfile
 import time
 from collections.abc import Callable
@@ -114,14 +115,32 @@ def fresh(batches: object, scale: int) -> list[bytes]:
     return [b"".join(lines() for _ in range(scale)) for _ in range(120 // scale)]
 
 
+def varied() -> bytes:
+    """Make a batch whose bodies are JSON of random words, as compressible as text is."""
+    choose = random.Random()
+    words = ["".join(choose.choices("etaoinshrdlu", k=choose.randrange(2, 9))) for _ in range(2000)]
+
+    def body() -> str:
+        return msgspec.json.encode({"text": " ".join(choose.choices(words, k=150))}).decode()
+
+    out = []
+    for line in lines().splitlines():
+        row = msgspec.json.decode(line)
+        row["request_body"], row["response_body"] = body(), body()
+        row["path"] = f"/v1/items/{choose.randrange(10_000)}"
+        row["duration_ms"] = choose.expovariate(0.02)
+        out.append(msgspec.json.encode(row) + b"\n")
+    return b"".join(out)
+
+
 def disk() -> None:
     """Print bytes a record for each store, of the same records."""
     import clickhouse_connect
     from tests.postgres import server
 
-    records = [lines() for _ in range(40)]
+    records = [varied() for _ in range(40)]
     raw = sum(map(len, records)) / (40 * BATCH)
-    print(f"bytes a record on disk ({raw:.0f} as a line of JSON, bodies of one letter)")
+    print(f"bytes a record on disk ({raw:.0f} as a line of JSON, bodies of random words)")
     with tempfile.TemporaryDirectory() as directory:
         store = open_store(f"sqlite:///{directory}/r.db")
         store.migrate()
@@ -164,6 +183,7 @@ def main() -> None:
         url = running.new_database()
         store = open_store(url)
         store.migrate()
+        store.insert(lines())  # makes the partitions
         forms = postgresql_forms(running.conninfo(url.rpartition("/")[2]))
         table("PostgreSQL 18 (fsync off)", "executemany", {**forms, "dashcam": store.insert})
         store.close()

@@ -85,6 +85,7 @@ class ClickhouseStore(RelationalStore):
                 "connect_timeout": 5,
                 "send_receive_timeout": 120,
                 "compress": True,
+                "autogenerate_session_id": False,
             }
         self._clients = threading.local()
         self._generation = 0
@@ -93,7 +94,7 @@ class ClickhouseStore(RelationalStore):
         """Give this thread's client: a client serves one query at a time."""
         found = getattr(self._clients, "client", None)
         if found is None or found[0] != self._generation:
-            client = clickhouse_connect.get_client(autogenerate_session_id=False, **self._options)
+            client = clickhouse_connect.get_client(**self._options)
             found = self._clients.client = (self._generation, client)
         return found[1]
 
