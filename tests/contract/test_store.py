@@ -271,6 +271,48 @@ def test_stats(store):
     assert store.stats(Query(scope=Scope.of("nobody"))).count == 0
 
 
+def test_stats_of_users_and_keys(store):
+    """Who has used how much: rows, errors, refusals, bytes, tokens."""
+    mine = {"user_id": "u1", "api_key_id": "k1", "request_body_bytes": 3, "response_body_bytes": 4}
+    store.insert(
+        line(input_tokens=5, output_tokens=6, path="/a", **mine)
+        + line(outcome="quota_exceeded", status_code=429, path="/a", **mine)
+        + line(status_code=500, user_id="u2", path="/a")
+        + line(path="/a")
+    )
+    stats = store.stats(Query(scope=Scope.all()))
+    used = [(u.name, u.count, u.errors, u.refused, u.bytes, u.tokens) for u in stats.users]
+    assert used == [("u1", 2, 0, 1, 14, 11), ("u2", 1, 1, 0, 0, 0)]
+    assert [(key.name, key.count) for key in stats.keys] == [("k1", 2)]
+    assert stats.paths[0].bytes == 14
+
+
+@pytest.mark.parametrize(("step_s", "bucket_s"), [(0.1, 1), (10, 10), (60, 60), (86_400, 86_400)])
+def test_timeline(store, step_s, bucket_s):
+    """Counts, errors and percentiles by stretches that fit the span; a gap counts as dropped."""
+    rows = [
+        line(
+            request_timestamp=at(number * step_s),
+            duration_ms=float(number % 10),
+            status_code=500 if number % 10 == 0 else 200,
+        )
+        for number in range(150)
+    ]
+    store.insert(b"".join(rows) + line(request_timestamp=at(1), outcome="dropped", dropped_count=7))
+    timeline = store.timeline(Query(scope=Scope.all()))
+    assert timeline.bucket_s == bucket_s
+    assert sum(point.count for point in timeline.points) == 150
+    assert sum(point.errors for point in timeline.points) == 15
+    assert sum(point.dropped for point in timeline.points) == 7
+    assert [point.at for point in timeline.points] == sorted(point.at for point in timeline.points)
+    assert all(len(point.at) == 27 and point.at.endswith("Z") for point in timeline.points)
+    assert timeline.points[0].at <= at(0) < timeline.points[1].at
+    if step_s == 0.1:
+        full = timeline.points[2]
+        assert (full.count, full.p50, full.p95, full.p99) == (10, 5.0, 9.0, 9.0)
+    assert store.timeline(Query(scope=Scope.of("nobody"))).points == []
+
+
 def test_prune_goes_in_steps(store):
     """prune deletes the oldest, at most `limit` at once; prune_bodies keeps rows and sizes."""
     store.insert(

@@ -7,6 +7,7 @@ from dashcam.api.metrics import render
 from dashcam.api.router import ProblemRoute, history_router
 from dashcam.api.viewer import Desk, cookie_header
 from dashcam.recorder import Recorder
+from dashcam.web import web_routes
 
 
 def history_app(recorder: Recorder, *, desk: Desk | None = None) -> FastAPI:
@@ -47,4 +48,6 @@ def history_app(recorder: Recorder, *, desk: Desk | None = None) -> FastAPI:
         home = request.scope.get("root_path", "") + "/"
         return RedirectResponse(home, status_code=303, headers={"set-cookie": cookie})
 
+    page = web_routes()
+    app.router.routes.extend(page)
     return app

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from dashcam.store.base import Stats, StoredExchange, Summary
+from dashcam.store.base import Stats, StoredExchange, Summary, Timeline
 
 EXAMPLE_ID = "019a0000-0000-7000-8000-000000000001"
 EXAMPLE_SUMMARY: dict[str, Any] = {
@@ -53,6 +53,14 @@ RECORD = _answer(
     "The record, and its bodies made readable under `display`",
 )
 STATS = _answer(_schema(Stats), {"count": 1, "errors": 0}, "Counts, percentiles and top routes")
+TIMELINE = _answer(
+    _schema(Timeline),
+    {
+        "bucket_s": 60,
+        "points": [{"at": "2026-01-31T12:00:00.000000Z", "count": 5, "errors": 1, "p95": 80.5}],
+    },
+    "Counts, errors, gaps and percentiles by stretches of time",
+)
 STREAM: dict[int | str, Any] = {
     200: {
         "description": "Events `record`, whose data is a summary; resumes from Last-Event-ID",

@@ -18,7 +18,8 @@ from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
 from dashcam.access.problem import CONTENT_TYPE, problem_body
-from dashcam.api.openapi import ERRORS, PAGE, RECORD, STATS, STREAM
+from dashcam.api.health import health
+from dashcam.api.openapi import ERRORS, PAGE, RECORD, STATS, STREAM, TIMELINE
 from dashcam.api.viewer import (
     Desk,
     Problem,
@@ -218,6 +219,10 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
     async def stats(asked: Asked) -> Response:
         return _json(await at.ask(lambda store: store.stats(asked)))
 
+    @router.get("/timeline", responses=TIMELINE, summary="Records over time")
+    async def timeline(asked: Asked) -> Response:
+        return _json(await at.ask(lambda store: store.timeline(asked)))
+
     @router.get("/session", summary="Who is looking")
     async def session(known: Known) -> dict[str, Any]:
         return session_answer(_principal(known))
@@ -249,7 +254,7 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
     async def status(known: Known) -> Response:
         if not known.identity.admin:
             raise Problem(403, "only an admin may ask for this")
-        return _json(await anyio.to_thread.run_sync(recorder.statistics))
+        return _json(await anyio.to_thread.run_sync(health, recorder))
 
     return router
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import anyio.to_thread
+import jwt
 import limits
 import limits.storage
 import limits.strategies
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 FAILED_LOGINS = "10/minute"
 TICKET_LIFETIME_S = 3600.0
+TICKET_AUDIENCE = "dashcam-ticket"
 
 
 class Problem(Exception):
@@ -79,7 +81,7 @@ class Desk:
         self.authenticator = Authenticator(recorder.settings, self.store)
         self.sessions = Sessions(self.secret)
         self.everyone = everyone
-        self._tickets: dict[str, float] = {}
+        self._used_tickets: dict[str, float] = {}
         self._failures = limits.strategies.FixedWindowRateLimiter(limits.storage.MemoryStorage())
         self._failure_limit = limits.parse(FAILED_LOGINS)
         self._lock = threading.Lock()
@@ -163,15 +165,36 @@ class Desk:
 
     def make_ticket(self) -> str:
         """Make a token that lets one person in as admin, once, within an hour."""
-        ticket = secrets.token_urlsafe(24)
-        with self._lock:
-            self._tickets[ticket] = time.monotonic() + TICKET_LIFETIME_S
-        return ticket
+        return make_ticket(self.secret)
 
     def _take_ticket(self, credential: str) -> bool:
+        try:
+            claims = jwt.decode(
+                credential,
+                self.secret,
+                algorithms=["HS256"],
+                audience=TICKET_AUDIENCE,
+                options={"require": ["exp", "jti"]},
+            )
+        except (jwt.PyJWTError, ValueError):
+            return False
         with self._lock:
-            until = self._tickets.pop(credential, None)
-        return until is not None and time.monotonic() < until
+            if claims["jti"] in self._used_tickets:
+                return False
+            self._used_tickets[claims["jti"]] = claims["exp"]
+            for old in [each for each, at in self._used_tickets.items() if at < time.time()]:
+                del self._used_tickets[old]
+        return True
+
+
+def make_ticket(secret: bytes) -> str:
+    """Make a token that lets one person in as admin, once, within an hour."""
+    claims = {
+        "aud": TICKET_AUDIENCE,
+        "jti": secrets.token_urlsafe(16),
+        "exp": int(time.time() + TICKET_LIFETIME_S),
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")
 
 
 def check_origin(request: Request) -> None:

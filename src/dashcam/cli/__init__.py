@@ -220,6 +220,7 @@ def run(
     writer: Annotated[str | None, typer.Option(help="thread, process or off.")] = None,
     log_level: Annotated[str, typer.Option(help="Of uvicorn.")] = "info",
     app_dir: Annotated[str, typer.Option(help="Where modules are looked for.")] = ".",
+    ui: Annotated[bool, typer.Option("--ui", help="Show the records at /dashcam/.")] = False,
 ) -> None:
     """Serve an ASGI app with uvicorn and record it, its code unchanged.
 
@@ -245,6 +246,7 @@ def run(
             reload=reload,
             log_level=log_level,
             app_dir=app_dir,
+            ui=ui,
         )
 
 

@@ -11,13 +11,19 @@ from typing import Any
 
 import uvicorn
 import uvicorn.importer
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount
 
+from dashcam.access.sessions import secret_key
+from dashcam.api.viewer import make_ticket
 from dashcam.capture.asgi import DashcamMiddleware
 from dashcam.errors import DashcamError
 from dashcam.settings import Settings
 
 TARGET = "_DASHCAM_RUN_APP"
 FACTORY = "_DASHCAM_RUN_FACTORY"
+UI = "_DASHCAM_RUN_UI"
+PAGE_PATH = "/dashcam"
 
 
 class TargetError(DashcamError):
@@ -57,7 +63,41 @@ def load(target: str, *, factory: bool) -> Any:
 
 def make() -> DashcamMiddleware:
     """Make the app that a worker serves (called by uvicorn)."""
-    return DashcamMiddleware(load(os.environ[TARGET], factory=FACTORY in os.environ))
+    app = load(os.environ[TARGET], factory=FACTORY in os.environ)
+    if UI in os.environ:
+        app = _with_page(app)
+    return DashcamMiddleware(app)
+
+
+def _with_page(app: Any) -> Any:
+    """Put the page below `PAGE_PATH` of an app, for the loopback's names only."""
+    from dashcam.api.app import history_app
+    from dashcam.api.guard import Guard
+    from dashcam.recorder import Recorder
+
+    recorder = Recorder.shared(Settings())
+    page = Guard(Mount(PAGE_PATH, history_app(recorder)))
+
+    async def app_or_page(scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        wanted = path == PAGE_PATH or path.startswith(PAGE_PATH + "/")
+        if scope["type"] != "http" or not wanted:
+            await app(scope, receive, send)
+        elif path == PAGE_PATH:
+            await RedirectResponse(PAGE_PATH + "/")(scope, receive, send)
+        else:
+            await page(scope, receive, send)
+
+    return app_or_page
+
+
+def _announce_page(host: str, port: int) -> None:
+    ticket = make_ticket(secret_key(Settings()))
+    print(
+        f"dashcam shows the records at\n\n    http://{host}:{port}{PAGE_PATH}/login?token={ticket}"
+        "\n\nthe link works once, within an hour",
+        flush=True,
+    )
 
 
 def serve(
@@ -71,6 +111,7 @@ def serve(
     log_level: str,
     app_dir: str,
     access_log: bool = True,
+    ui: bool = False,
 ) -> None:
     """Serve an app until the process is told to end.
 
@@ -85,6 +126,9 @@ def serve(
     os.environ[TARGET] = target
     if factory:
         os.environ[FACTORY] = "1"
+    if ui:
+        os.environ[UI] = "1"
+        _announce_page(host, port)
     uvicorn.run(
         "dashcam.cli.serving:make",
         factory=True,

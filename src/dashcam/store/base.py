@@ -121,8 +121,46 @@ class PathStats(msgspec.Struct, frozen=True, kw_only=True):
     route: str
     count: int
     errors: int
+    bytes: int
+    """Of requests and responses, on the wire."""
     duration_ms_p50: float | None
     duration_ms_p95: float | None
+
+
+class UseStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What one user or API key has used over the rows asked for."""
+
+    name: str
+    count: int
+    errors: int
+    refused: int
+    """Refusals for a quota."""
+    bytes: int
+    tokens: int
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of time; percentiles are of its durations in milliseconds."""
+
+    at: str
+    count: int
+    errors: int
+    dropped: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows over time, oldest first; a stretch without rows isn't there.
+
+    `from_` is where it begins: later than asked when there are more rows than it looks at.
+    """
+
+    bucket_s: int
+    from_: str | None
+    to: str | None
+    points: list[Point]
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +183,10 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     paths: list[PathStats]
     """The ten with the most rows."""
+    users: list[UseStats]
+    """The ten with the most rows."""
+    keys: list[UseStats]
+    """API keys, by their ids: the ten with the most rows."""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +247,9 @@ class Store(Protocol):
 
     def stats(self, query: Query) -> Stats:
         """Count and measure the rows of a query (its limit and keyset position are ignored)."""
+
+    def timeline(self, query: Query) -> Timeline:
+        """Count and measure the rows of a query over time (limit and position are ignored)."""
 
     def apply_retention(self, *, days: float, body_days: float) -> None:
         """Tell an engine that deletes old rows by itself how long they are kept; 0 is for ever."""

@@ -62,6 +62,7 @@ class ClickhouseStore(RelationalStore):
         begins="startsWith(path, ?)",
         begins_with_length=False,
         hundreds="intDiv(status_code, 100)",
+        whole="toInt64({number})",
         table="request_logs FINAL",
     )
     prunes_by_day = True

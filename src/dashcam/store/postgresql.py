@@ -78,7 +78,9 @@ class PostgresqlStore(RelationalStore):
         pool_size: connections kept.
     """
 
-    _dialect = sql.Dialect(contains="{name} ILIKE ? ESCAPE '\\'")
+    _dialect = sql.Dialect(
+        contains="{name} ILIKE ? ESCAPE '\\'", whole="CAST(floor({number}) AS BIGINT)"
+    )
     prunes_by_day = True
 
     def __init__(self, url: str, *, pool_size: int = 2) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from dashcam.exchange import JSON_COLUMNS
 from dashcam.store import sql
-from dashcam.store.base import Query, Scope, Stats, StoredExchange, Summary
+from dashcam.store.base import Query, Scope, Stats, StoredExchange, Summary, Timeline
 from dashcam.store.keys import KeyRows
 
 
@@ -43,6 +43,10 @@ class RelationalStore(KeyRows):
         """Give one whole row of this scope."""
         rows = self._ask(*sql.get(exchange_id, scope, dialect=self._dialect))
         return to_exchange(rows[0]) if rows else None
+
+    def timeline(self, query: Query) -> Timeline:
+        """Count and measure the rows of a query over time."""
+        return sql.timeline(query, self._ask, dialect=self._dialect)
 
     def stats(self, query: Query) -> Stats:
         """Count and measure the rows of a query."""

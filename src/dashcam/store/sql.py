@@ -6,13 +6,23 @@ Every text from a user is bound or escaped; column names come from the code alon
 import re
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from dashcam.errors import QueryError
 from dashcam.exchange import COLUMNS, timestamp
-from dashcam.store.base import SUMMARY_COLUMNS, PathStats, Query, Scope, Stats
+from dashcam.store.base import (
+    SUMMARY_COLUMNS,
+    PathStats,
+    Point,
+    Query,
+    Scope,
+    Stats,
+    Timeline,
+    UseStats,
+)
 
 MOST = 1000
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -27,17 +37,25 @@ class Dialect(msgspec.Struct, frozen=True):
 
     `contains` matches a pattern without regard to the case of ASCII, `begins` a text's beginning
     (with its length and itself bound where `begins_with_length`), `hundreds` the class of a
-    status code.
+    status code, `nulls_last` an order, `whole` a number without its fraction.
     """
 
     contains: str = "{name} LIKE ? ESCAPE '\\'"
     begins: str = "path LIKE ? ESCAPE '\\' AND substr(path, 1, ?) = ?"
     begins_with_length: bool = True
     hundreds: str = "status_code / 100"
+    nulls_last: str = "duration_ms IS NULL, duration_ms"
+    whole: str = "CAST({number} AS INTEGER)"
     table: str = "request_logs"
 
 
 SQL = Dialect()
+TIMELINE_ROWS = 100_000
+"""The newest rows that a timeline looks at."""
+MOST_POINTS = 300
+BUCKETS = ((1, 19), (10, 18), (60, 16), (600, 15), (3600, 13), (86_400, 10), (2_592_000, 7))
+"""Seconds of a stretch, and how many characters of the timestamp name it."""
+_BYTES = "coalesce(sum(request_body_bytes), 0) + coalesce(sum(response_body_bytes), 0)"
 
 Ask = Callable[[str, list[Any]], list[Any]]
 
@@ -229,7 +247,7 @@ def stats(query: Query, ask: Ask, *, dialect: Dialect = SQL) -> Stats:
     routes = ask(
         _select(
             f"coalesce(route, path, '') AS name, count(*) AS count, {_ERROR_COUNT} AS errors, "
-            "count(duration_ms) AS measured",
+            f"count(duration_ms) AS measured, {_BYTES} AS bytes",
             real,
             " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10",
             dialect,
@@ -248,6 +266,24 @@ def stats(query: Query, ask: Ask, *, dialect: Dialect = SQL) -> Stats:
             [*values, *more, min(int(measured * share), measured - 1)],
         )
         return float(row["value"])
+
+    def used(column: str) -> list[UseStats]:
+        rows = ask(
+            _select(
+                f"{column} AS name, count(*) AS count, {_ERROR_COUNT} AS errors, "
+                "sum(CASE WHEN outcome = 'quota_exceeded' THEN 1 ELSE 0 END) AS refused, "
+                f"{_BYTES} AS bytes, "
+                "coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0) AS tokens",
+                [*real, f"{column} IS NOT NULL", f"{column} <> ''"],
+                " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10",
+                dialect,
+            ),
+            values,
+        )
+        numbers = ("count", "errors", "refused", "bytes", "tokens")
+        return [
+            UseStats(name=row["name"], **{name: int(row[name]) for name in numbers}) for row in rows
+        ]
 
     measured = total["measured"]
     return Stats(
@@ -270,6 +306,7 @@ def stats(query: Query, ask: Ask, *, dialect: Dialect = SQL) -> Stats:
                 route=row["name"],
                 count=row["count"],
                 errors=int(row["errors"]),
+                bytes=int(row["bytes"]),
                 duration_ms_p50=percentile(
                     0.5, row["measured"], "coalesce(route, path, '') = ?", row["name"]
                 ),
@@ -279,4 +316,76 @@ def stats(query: Query, ask: Ask, *, dialect: Dialect = SQL) -> Stats:
             )
             for row in routes
         ],
+        users=used("user_id"),
+        keys=used("api_key_id"),
     )
+
+
+def timeline(query: Query, ask: Ask, *, dialect: Dialect = SQL) -> Timeline:
+    """Count and measure by stretches of time: parts of the timestamp's text, in every engine."""
+    conditions, values = _where(query, dialect)
+    order = " ORDER BY request_timestamp DESC LIMIT 1 OFFSET ?"
+    oldest = ask(
+        _select("request_timestamp AS at", conditions, order, dialect), [*values, TIMELINE_ROWS]
+    )
+    if oldest:  # more rows than are looked at: only the newest of them
+        conditions.append("request_timestamp > ?")
+        values.append(oldest[0]["at"])
+    (span,) = ask(
+        _select(
+            "min(request_timestamp) AS first, max(request_timestamp) AS last",
+            conditions,
+            "",
+            dialect,
+        ),
+        values,
+    )
+    if not span["first"]:
+        return Timeline(bucket_s=1, from_=query.from_, to=query.to, points=[])
+    seconds = _seconds(span["last"]) - _seconds(span["first"])
+    bucket_s, characters = next(
+        (each for each in BUCKETS if seconds / each[0] <= MOST_POINTS), BUCKETS[-1]
+    )
+    ranked = _select(
+        f"substr(request_timestamp, 1, {characters}) AS bucket, duration_ms, dropped_count, "
+        "outcome, status_code, row_number() OVER (PARTITION BY "
+        f"substr(request_timestamp, 1, {characters}) ORDER BY duration_ms) AS rank, "
+        "count(duration_ms) OVER (PARTITION BY "
+        f"substr(request_timestamp, 1, {characters})) AS measured, "
+        "CASE WHEN duration_ms IS NULL THEN 1 ELSE 0 END AS unmeasured",
+        conditions,
+        "",
+        dialect,
+    ).replace("ORDER BY duration_ms)", f"ORDER BY {dialect.nulls_last})")
+    shares = ", ".join(
+        f"max(CASE WHEN rank = {dialect.whole.format(number=f'measured * {share}')} + 1 "
+        f"THEN duration_ms END) AS {name}"
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    )
+    rows = ask(
+        "SELECT bucket, sum(CASE WHEN outcome <> 'dropped' THEN 1 ELSE 0 END) AS count, "
+        f"{_ERROR_COUNT} AS errors, coalesce(sum(dropped_count), 0) AS dropped, {shares} "
+        f"FROM ({ranked}) AS ranked GROUP BY bucket ORDER BY bucket",
+        values,
+    )
+    return Timeline(
+        bucket_s=bucket_s,
+        from_=span["first"],
+        to=span["last"],
+        points=[
+            Point(
+                at=row["bucket"] + "0000-01-01T00:00:00.000000Z"[len(row["bucket"]) :],
+                count=int(row["count"]),
+                errors=int(row["errors"]),
+                dropped=int(row["dropped"]),
+                p50=row["p50"],
+                p95=row["p95"],
+                p99=row["p99"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
