@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { bytes, clock, dateTime, duration, number, statusClass } from "./format.js";
 
 const ROW = 26;
+const HEAD = 24;
 const PAGE = 200;
 const OVERSCAN = 8;
 const MOST_HEIGHT = 30_000_000; // what browsers can lay out
@@ -39,7 +40,7 @@ export class List {
     this.onProblem = onProblem;
     this.onMark = onMark;
     this.columns = new Set(this.savedColumns());
-    this.scroller = byId("scroller");
+    this.scroller = byId("grid");
     this.body = byId("rows");
     this.pool = new Map();
     this.scroller.addEventListener("scroll", () => this.schedule());
@@ -207,7 +208,6 @@ export class List {
 
   draw() {
     const total = this.rows.length;
-    byId("head").style.paddingRight = `${this.scroller.offsetWidth - this.scroller.clientWidth + (innerWidth < 760 ? 8 : 12)}px`;
     this.body.style.height = `${Math.min(total * ROW, MOST_HEIGHT)}px`;
     const top = this.scroller.scrollTop;
     const shown = Math.ceil(this.scroller.clientHeight / ROW);
@@ -299,10 +299,11 @@ export class List {
     const next = Math.min(this.rows.length - 1, Math.max(0, at + step));
     if (next < 0 || !this.rows.length) return;
     this.activate(this.rows[next].id);
-    const top = next * ROW;
+    const top = next * ROW; // below the header, which stays
     const view = this.scroller;
+    const seen = view.clientHeight - HEAD;
     if (top < view.scrollTop) view.scrollTop = top;
-    else if (top + ROW > view.scrollTop + view.clientHeight) view.scrollTop = top + ROW - view.clientHeight;
+    else if (top + ROW > view.scrollTop + seen) view.scrollTop = top + ROW - seen;
     this.draw();
   }
 
