@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from dashcam.cli import keys, views
+from dashcam.cli import keys, records, views
 from dashcam.cli.common import (
     ErrorsOption,
+    FilterArgument,
     FromOption,
     JsonOption,
-    LimitOption,
     MethodOption,
     OutcomeOption,
     PathOption,
@@ -31,11 +31,9 @@ from dashcam.errors import (
     DashcamError,
     QueryError,
 )
-from dashcam.history.filters import make_query
-from dashcam.history.following import Follower
+from dashcam.history.grammar import make_query
 from dashcam.settings import Settings, without_credentials
 from dashcam.store import open_store
-from dashcam.store.base import Query, Scope, Store, StoredExchange
 
 app = typer.Typer(
     name="dashcam",
@@ -50,160 +48,7 @@ app.add_typer(journal_app, name="journal")
 app.add_typer(keys.app, name="keys")
 
 
-@app.command()
-def ls(
-    store: StoreOption = None,
-    limit: LimitOption = 30,
-    status: StatusOption = None,
-    method: MethodOption = None,
-    path: PathOption = None,
-    outcome: OutcomeOption = None,
-    user: UserOption = None,
-    from_: FromOption = None,
-    to: ToOption = None,
-    text: TextOption = None,
-    errors: ErrorsOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """List records, newest first. Example: dashcam ls --status 4xx --from 2h"""
-    with errors_told(), opened(store) as found_store:
-        query = make_query(
-            limit=max(limit, 1),
-            status=status,
-            method=method,
-            path=path,
-            outcome=outcome,
-            user=user,
-            from_=from_,
-            to=to,
-            text=text,
-            errors=errors,
-        )
-        rows = found_store.page(query)
-        if as_json:
-            for row in rows:
-                print_json(row)
-            return
-        console = views.make_console()
-        if not rows:
-            console.print("no records match", style="dim")
-            return
-        console.print(views.header_line(width=console.width))
-        for row in rows:
-            console.print(views.row_line(row, width=console.width), no_wrap=True, crop=True)
-
-
-@app.command()
-def show(
-    exchange_id: Annotated[str, typer.Argument(metavar="ID", help="An id, or the end of one.")],
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show one record whole. Example: dashcam show 51df0e2a"""
-    with errors_told(), opened(store) as found_store:
-        exchange = _find(found_store, exchange_id.strip().lower())
-        if as_json:
-            print_json(exchange)
-        else:
-            views.make_console().print(views.whole(exchange))
-
-
-def _find(store: Store, wanted: str) -> StoredExchange:
-    if len(wanted) < 6 or not set(wanted) <= set("0123456789abcdef-"):
-        raise QueryError(
-            f"an id is 36 hex digits and dashes, or 6 and more of its end, got {wanted!r}"
-        )
-    if len(wanted) == 36:
-        found = store.get(wanted, Scope.all())
-        if found is not None:
-            return found
-    matches = []
-    before = None
-    for _ in range(20):  # the newest 20,000 records
-        rows = store.page(Query(scope=Scope.all(), limit=1000, before=before))
-        matches += [row.id for row in rows if row.id.endswith(wanted) or row.id.startswith(wanted)]
-        if len(rows) < 1000:
-            break
-        before = (rows[-1].request_timestamp, rows[-1].id)
-    if len(matches) > 1:
-        raise QueryError(f"{wanted!r} fits {len(matches)} records; give more of the id")
-    found = store.get(matches[0], Scope.all()) if matches else None
-    if found is None:
-        raise DashcamError(f"there is no record {wanted!r}")
-    return found
-
-
-@app.command()
-def tail(
-    store: StoreOption = None,
-    limit: LimitOption = 10,
-    status: StatusOption = None,
-    method: MethodOption = None,
-    path: PathOption = None,
-    outcome: OutcomeOption = None,
-    user: UserOption = None,
-    text: TextOption = None,
-    errors: ErrorsOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Follow records as they are stored; Ctrl-C ends it. Example: dashcam tail --errors"""
-    import time
-
-    with errors_told(), opened(store) as found_store:
-        query = make_query(
-            limit=1000,
-            status=status,
-            method=method,
-            path=path,
-            outcome=outcome,
-            user=user,
-            from_=None,
-            to=None,
-            text=text,
-            errors=errors,
-        )
-        console = views.make_console()
-        follower = Follower(found_store, query, last=limit)
-        if not as_json:
-            console.print(views.header_line(width=console.width))
-        while True:
-            for row, amended in follower.poll():
-                if as_json:
-                    print_json(row)
-                else:
-                    line = views.row_line(row, width=console.width, amended=amended)
-                    console.print(line, no_wrap=True, crop=True)
-            time.sleep(0.25)
-
-
-@app.command()
-def stats(
-    store: StoreOption = None,
-    from_: FromOption = None,
-    to: ToOption = None,
-    user: UserOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Count and measure records. Example: dashcam stats --from 1d"""
-    with errors_told(), opened(store) as found_store:
-        query = make_query(
-            limit=1,
-            status=None,
-            method=None,
-            path=None,
-            outcome=None,
-            user=user,
-            from_=from_,
-            to=to,
-            text=None,
-            errors=False,
-        )
-        found = found_store.stats(query)
-        if as_json:
-            print_json(found)
-        else:
-            console = views.make_console()
-            console.print(views.stats_view(found, width=console.width))
+records.add_commands(app)
 
 
 @app.command()
@@ -358,13 +203,14 @@ def export(
     to: ToOption = None,
     text: TextOption = None,
     errors: ErrorsOption = False,
+    words: FilterArgument = None,
 ) -> None:
     """Write records to a file. Example: dashcam export --format har -o records.har --from 1h"""
     from dashcam.cli.exporting import export_records
 
     with errors_told(), opened(store) as found_store:
         query = make_query(
-            limit=1,
+            words or [],
             status=status,
             method=method,
             path=path,

@@ -18,6 +18,12 @@ from dashcam.store.base import Store
 StoreOption = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="The store (default: DASHCAM_STORE).")
 ]
+FilterArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILTER]...", help="Such as status:5xx path:/v1 'duration:>500ms' or any text."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=0, max=1000, help="How many rows.")]
 StatusOption = Annotated[str | None, typer.Option(help="404, 4xx or 400-499.")]

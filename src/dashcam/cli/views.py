@@ -1,9 +1,11 @@
 """Records as text for a terminal: every value escaped, so that nothing recorded acts there."""
 
+import difflib
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.markup import escape
@@ -11,7 +13,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from dashcam.store.base import Stats, StoredExchange, Summary
+from dashcam.store.base import Stats, StoredExchange, Summary, Timeline
+
+if TYPE_CHECKING:
+    from dashcam.cli.replaying import Replayed
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -254,6 +259,82 @@ def stats_view(stats: Stats, *, width: int) -> Group:
             Text("█" * max(1, round(bar * path.count / most)), style="blue"),
         )
     return Group(head, Text(outcomes), Text(statuses), Text(""), routes)
+
+
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Draw numbers as one line of blocks; zero is a space."""
+    most = max(values, default=0) or 1
+    return "".join(SPARKS[min(7, int(value / most * 7.999))] if value else " " for value in values)
+
+
+def timeline_view(timeline: Timeline, *, width: int) -> Group:
+    """Draw requests, errors and the 95th percentile over time, a line each."""
+    points = timeline.points
+    if not points:
+        return Group()
+    room = max(10, min(width - 30, len(points)))
+    step = max(1, -(-len(points) // room))
+    groups = [points[at : at + step] for at in range(0, len(points), step)]
+    lines = []
+    for name, style, values in (
+        ("requests", "blue", [sum(each.count for each in group) for group in groups]),
+        ("errors", "red", [sum(each.errors for each in group) for group in groups]),
+        ("p95", "cyan", [max(each.p95 or 0 for each in group) for group in groups]),
+    ):
+        if any(values):
+            most = duration_text(max(values)) if name == "p95" else f"{max(values):.0f}"
+            lines.append(
+                Text.assemble((f"{name:<9}", "dim"), (sparkline(values), style), f"  most {most}")
+            )
+    begin, end = clock_text(points[0].at), clock_text(points[-1].at)
+    lines.append(Text(f"{'':9}{begin} to {end}, {timeline.bucket_s * step} s a block", style="dim"))
+    lines.append(Text(""))
+    return Group(*lines)
+
+
+def replay_view(before: StoredExchange, after: "Replayed") -> Group:
+    """Show how a new answer differs from the recorded one."""
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for name in ("", "recorded", "now"):
+        table.add_column(name, overflow="fold")
+    old_headers = {str(n).lower(): str(v) for n, v in before.response_headers}
+    new_headers = {name.lower(): value for name, value in after.headers}
+    pairs = [
+        ("status", str(before.status_code or "–"), str(after.status_code)),
+        ("took", duration_text(before.duration_ms), duration_text(after.duration_ms)),
+        ("size", size_text(before.response_body_bytes), size_text(after.body_bytes)),
+    ]
+    for name in sorted(old_headers.keys() | new_headers.keys()):
+        old, new = old_headers.get(name, ""), new_headers.get(name, "")
+        if old != new and name not in ("date", "server", "set-cookie"):
+            pairs.append((name, old, new))
+    for name, old, new in pairs:
+        style = "yellow" if old != new and name != "took" else ""
+        table.add_row(
+            Text(one_line(name), style="dim"),
+            Text(one_line(old), style=style),
+            Text(one_line(new), style=style),
+        )
+    if before.response_body is None or not after.is_text:
+        return Group(
+            table, Text("bodies can't be compared: one isn't kept, or no text", style="dim")
+        )
+    old_lines, new_lines = _pretty(before.response_body), _pretty(after.body)
+    lines = list(difflib.unified_diff(old_lines, new_lines, "recorded", "now", lineterm="", n=2))
+    if not lines:
+        return Group(table, Text("the bodies are the same", style="green"))
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    return Group(table, *(Text(safe(line), style=styles.get(line[:1], "")) for line in lines[:400]))
+
+
+def _pretty(body: str) -> list[str]:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False).splitlines()
+    except (ValueError, RecursionError):
+        return body.splitlines()
 
 
 def make_console(*, stderr: bool = False) -> Console:

@@ -8,8 +8,6 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from dashcam.errors import QueryError
-from dashcam.exchange import OUTCOMES
-from dashcam.store.base import Query, Scope
 
 _RELATIVE = re.compile(r"(\d{1,6})\s*([smhdw])")
 _RFC3339 = re.compile(r"(?i)\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
@@ -90,39 +88,3 @@ def parse_status(text: str) -> tuple[int, int]:
     if match is None or (match[2] and match[2] < match[1]):
         raise QueryError(f"status must be like 404, 4xx or 400-499, got {text!r}")
     return int(match[1]), int(match[2] or match[1])
-
-
-def make_query(
-    *,
-    limit: int,
-    status: str | None,
-    method: str | None,
-    path: str | None,
-    outcome: str | None,
-    user: str | None,
-    from_: str | None,
-    to: str | None,
-    text: str | None,
-    errors: bool,
-) -> Query:
-    """Make the query of a command's options.
-
-    Raises:
-        QueryError: an option makes no sense.
-    """
-    if outcome is not None and outcome not in OUTCOMES:
-        raise QueryError(f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r}")
-    only_errors = errors or (status or "").lower() == "5xx"
-    return Query(
-        scope=Scope.all(),
-        limit=limit,
-        status=parse_status(status) if status and not only_errors else None,
-        errors_only=only_errors,
-        methods=(method.upper(),) if method else (),
-        path_prefix=path,
-        outcomes=(outcome,) if outcome else (),
-        user_id=user,
-        from_=parse_time(from_) if from_ else None,
-        to=parse_time(to) if to else None,
-        text=text,
-    )

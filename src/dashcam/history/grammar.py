@@ -6,6 +6,7 @@ so. Words without a key are one text, looked for in path, query and error.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -125,3 +126,40 @@ def narrowed(query: Query, **conditions: Any) -> Query:
     """Give a query with more conditions; those that are None or empty change nothing."""
     given = {name: value for name, value in conditions.items() if value not in (None, "", ())}
     return msgspec.structs.replace(query, **given)
+
+
+def make_query(
+    words: Sequence[str] = (),
+    *,
+    limit: int = 1,
+    status: str | None = None,
+    method: str | None = None,
+    path: str | None = None,
+    outcome: str | None = None,
+    user: str | None = None,
+    from_: str | None = None,
+    to: str | None = None,
+    text: str | None = None,
+    errors: bool = False,
+) -> Query:
+    """Make the query of a command: words in the grammar, and options that narrow it.
+
+    Raises:
+        QueryError: a word or an option makes no sense.
+    """
+    # A shell has taken the quotation marks off: a word with a space in it was quoted.
+    quoted = (re.sub(r"^([a-z]+:)?(.*\s.*)$", r'\1"\2"', word, flags=re.DOTALL) for word in words)
+    query = parse_filter(" ".join(quoted), scope=Scope.all(), limit=limit)
+    only_errors = errors or (status or "").lower() == "5xx"
+    return narrowed(
+        query,
+        status=parse_status(status) if status and not only_errors else None,
+        errors_only=True if only_errors else None,
+        methods=(method.upper(),) if method else (),
+        path_prefix=path,
+        outcomes=parse_outcomes(outcome) if outcome else (),
+        user_id=user,
+        from_=parse_time(from_) if from_ else None,
+        to=parse_time(to) if to else None,
+        text=text,
+    )
