@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 SYNCED := .venv/.synced
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint chromium images docs bench lock clean
 
 demo: $(SYNCED)  ## record real traffic of an example gateway and show it
 	$(BIN)/dashcam demo $(DEMO)
 
-test: $(SYNCED) lint  ## all tests
+test: $(SYNCED) lint chromium  ## all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 lint: $(SYNCED)
@@ -16,6 +16,18 @@ lint: $(SYNCED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chromium:  ## for the tests of the page; without it they are skipped, and say so
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
+	  || (apt-get update -qq && apt-get install -y -qq chromium chromium-driver) >/dev/null 2>&1 \
+	  || echo "chromium is missing and can't be installed: the tests of the page are skipped"
+
+images: $(SYNCED) chromium  ## the screenshots in docs/images
+	$(BIN)/python docs/screenshots.py
+
+docs: $(SYNCED)  ## the documentation as a site, in build/site
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 bench: $(SYNCED)  ## the numbers of the README, side by side in one run
 	$(BIN)/python -m benchmarks

@@ -41,6 +41,7 @@ from dashcam.store import base
 HEARTBEAT_S = 10.0
 POLL_S = 0.5
 MOST_STREAMS_REMEMBERED = 100
+POLLED = ("/api/status", "/api/timeline", "/api/history/stream", "/metrics", "/healthz")
 NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 _encode = msgspec.json.encode
@@ -54,8 +55,10 @@ class ProblemRoute(APIRoute):
         serve = super().get_route_handler()
 
         async def serve_or_tell(request: Request) -> Response:
-            # Looking at records is recorded too, but not the records in it.
-            annotate(keep="summary")
+            # Looking at records is recorded too, but not the records in it; what an open page
+            # asks again and again isn't.
+            polled = request.url.path.endswith(POLLED)
+            annotate(keep="nothing" if polled else "summary")
             try:
                 response = await serve(request)
             except Problem as problem:

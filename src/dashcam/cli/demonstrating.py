@@ -18,14 +18,17 @@ from rich.console import Console
 from rich.text import Text
 
 from dashcam.access import ApiKeys
+from dashcam.access.sessions import secret_key
+from dashcam.api.viewer import make_ticket
 from dashcam.cli.views import header_line, row_line, stats_view
 from dashcam.demo.traffic import Traffic
 from dashcam.history.following import Follower
+from dashcam.settings import Settings
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 
 USERS = ("example-user-1", "example-user-2")
-QUOTA = "15/minute;tokens:5000/day"
+QUOTA = "30/minute;tokens:5000/day"
 """Of the second user, who will run into it."""
 ANSWERED = ("completed", "failed", "quota_exceeded", "unauthenticated")
 START_S = 20.0
@@ -51,6 +54,13 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
                 f": an example gateway runs on http://127.0.0.1:{port} and "
                 f"gets example traffic; its records arrive in\n{url}",
             )
+        )
+        ticket = make_ticket(secret_key(Settings(environ={}, store=url)))
+        console.print("\nopen the page (the link works once):\n", style="bold")
+        console.print(
+            f"    http://127.0.0.1:{port}/dashcam/login?token={ticket}\n",
+            soft_wrap=True,
+            style="cyan",
         )
         traffic = Traffic(port, keys=[*keys.values(), keys[USERS[0]]])
         traffic.start()
@@ -183,6 +193,6 @@ def _summary(
         console.print(f"GET /api/history as {user}: {told}")
     store_option = f"--store {json.dumps(url)[1:-1]}"
     console.print(f"\nthe data stays in {place}; look around:")
-    for command in ("ls --limit 10", "ls --errors", "stats", "tail"):
+    for command in ("serve", "ls status:5xx", "stats", "tail"):
         console.print(f"  dashcam {command} {store_option}", soft_wrap=True)
     return 1 if missing > 0 else 0

@@ -70,6 +70,37 @@ async def chat(request: Request) -> Response:
     return StreamingResponse(events(), media_type="text/event-stream")
 
 
+async def messages(request: Request) -> Response:
+    """Stream an answer as events of messages with content blocks."""
+    await request.body()
+    annotate(tags={"example": True})
+
+    async def events() -> AsyncIterator[str]:
+        start = {
+            "type": "message_start",
+            "message": {"model": "example-model-2", "usage": {"input_tokens": 9}},
+        }
+        yield f"event: message_start\ndata: {json.dumps(start)}\n\n"
+        for word in WORDS:
+            delta = {"type": "content_block_delta", "index": 0, "delta": {"text": word + " "}}
+            yield f"event: content_block_delta\ndata: {json.dumps(delta)}\n\n"
+            await asyncio.sleep(0.02)
+        end = {"type": "message_delta", "usage": {"output_tokens": len(WORDS)}}
+        yield f"event: message_delta\ndata: {json.dumps(end)}\n\n"
+        yield 'event: message_stop\ndata: {"type": "message_stop"}\n\n'
+
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+
+async def report(request: Request) -> Response:
+    """Give a page of HTML, or rows as NDJSON."""
+    if request.query_params.get("format") == "ndjson":
+        rows = "".join(json.dumps({"example": True, "row": number}) + "\n" for number in range(20))
+        return Response(rows, media_type="application/x-ndjson")
+    html = "<!doctype html><title>Example</title><h1>Example report</h1><script>alert('never run')</script>"
+    return Response(html, media_type="text/html")
+
+
 async def fail(request: Request) -> Response:
     """Fail, with a secret in the message that must not be kept."""
     raise RuntimeError("example failure: could not reach postgres://example:hunter2@db/example")
@@ -115,6 +146,8 @@ app = AccessMiddleware(
                     Route("/upload", upload, methods=["POST"]),
                 ],
             ),
+            Route("/v1/messages", messages, methods=["POST"]),
+            Route("/report", report),
             Route("/fail", fail),
             Route("/slow", slow),
             Route("/download", download),

@@ -24,8 +24,11 @@ KINDS = (
     "slow",
     "none",
     "stranger",
+    "messages",
+    "report",
+    "ndjson",
 )
-WEIGHTS = (8, 10, 4, 5, 1, 2, 2, 1, 1, 1, 1, 1)
+WEIGHTS = (8, 10, 4, 5, 1, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1)
 PAUSE_S = 0.12
 
 
@@ -105,6 +108,15 @@ class Traffic:
                 self._leave(path, as_json, body_bytes)
             else:
                 self._ask(connection, "POST", path, as_json, body_bytes)
+        elif kind == "messages":
+            asked = {"model": "example-model-2", "max_tokens": 50, "messages": []}
+            self._ask(connection, "POST", "/v1/messages", as_json, json.dumps(asked).encode())
+        elif kind in ("report", "ndjson"):
+            # One trace over two requests, as a caller with tracing sends it.
+            trace = f"{choose.getrandbits(128) | 1:032x}"
+            for span in ("1" * 16, "2" * 16):
+                traced = {**headers, "traceparent": f"00-{trace}-{span}-01"}
+                self._ask(connection, "GET", f"/report?format={kind}", traced)
         elif kind == "upload":
             boundary = "example-boundary"
             part = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="example.bin"\r\n'

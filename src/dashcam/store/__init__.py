@@ -60,7 +60,7 @@ def fingerprint(url: str) -> str:
 
 
 def prepare_embedded(store: "Store") -> bool:
-    """Migrate a SQLite file that isn't current; other engines are migrated by their owner.
+    """Migrate a SQLite database, also one in memory; other engines are migrated by their owner.
 
     Returns:
         Whether the store is one that is prepared so.
@@ -68,7 +68,7 @@ def prepare_embedded(store: "Store") -> bool:
     Raises:
         StoreError: it can't be migrated.
     """
-    if sqlite_path(getattr(store, "url", "")) is None:
+    if not getattr(store, "url", "").startswith("sqlite"):
         return False
     if store.schema_status() != "current":
         store.migrate()
