@@ -1,6 +1,8 @@
 """`dashcam serve`: history over HTTP for a person at this machine, or behind a proxy."""
 
+import asyncio
 import ipaddress
+import logging
 import webbrowser
 
 import uvicorn
@@ -62,6 +64,7 @@ def serve_history(
         server_header=False,
         ws="none",
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
     server = _Server(config)
     server.announce = lambda bound: _announce(
         desk, names[0] if names and not is_loopback(host) else host, bound, no_auth, open_browser
@@ -69,6 +72,12 @@ def serve_history(
     server.run()
     if not server.started:
         raise QueryError(f"{host}:{port} can't be listened on; is something else there?")
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Tell what is worth saying: an open page's requests are cut off at the end, as they must."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "timeout graceful" not in record.msg
 
 
 class _Server(uvicorn.Server):

@@ -6,6 +6,7 @@ import { bytes, clock, dateTime, duration, number, statusClass } from "./format.
 
 const ROW = 26;
 const HEAD = 24;
+const FIRST = 60;
 const PAGE = 200;
 const OVERSCAN = 8;
 const MOST_HEIGHT = 30_000_000; // what browsers can lay out
@@ -88,7 +89,7 @@ export class List {
     this.waiting = [];
     byId("newer").hidden = true;
     try {
-      const page = await api.history({ ...question, limit: 100 }, loading.signal);
+      const page = await api.history({ ...question, limit: FIRST }, loading.signal);
       if (loading.signal.aborted) return;
       this.rows = page.items;
       this.known = new Map(page.items.map((row) => [row.id, row]));
