@@ -5,8 +5,10 @@ from pathlib import Path
 
 from benchmarks import (
     bench_access,
+    bench_backlog,
     bench_capture,
     bench_history,
+    bench_page,
     bench_server,
     bench_store,
     bench_stores,
@@ -32,7 +34,11 @@ def main() -> None:
     print()
     bench_access.main(bare_us)
     print()
+    bench_backlog.main()
+    print()
     bench_history.main()
+    print()
+    bench_page.main()
 
 
 if __name__ == "__main__":

@@ -172,20 +172,35 @@ def test_eight_processes_migrate_at_once(tmp_path):
     store.close()
 
 
-def test_migrations_and_table_agree(store):
+def test_migrations_and_table_agree(tmp_path):
     """Alembic finds no difference between what migrations made and the Table; HEAD is its head."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
+    from dashcam.store import schema
     from dashcam.store.table import metadata
 
-    with store._current_engine().connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"version_table": "dashcam_version", "compare_type": True}
-        )
-        differences = compare_metadata(context, metadata)
-    assert [each for each in differences if "ix_request_logs_errors" not in str(each)] == []
+    migrated = open_store(f"sqlite:///{tmp_path}/migrated.db")
+    with migrated._connection(write=True) as connection:
+        schema.migrate(connection)
+    created = open_store(f"sqlite:///{tmp_path}/created.db")
+    created.migrate()
+    columns = []
+    for each in (migrated, created):
+        assert each.schema_status() == "current"
+        with each._current_engine().connect() as connection:
+            context = MigrationContext.configure(
+                connection, opts={"version_table": "dashcam_version", "compare_type": True}
+            )
+            differences = compare_metadata(context, metadata)
+            found = connection.exec_driver_sql(
+                "SELECT m.name, c.* FROM sqlite_master m, pragma_table_info(m.name) c ORDER BY 1, 2"
+            )
+            columns.append([tuple(row) for row in found])
+        assert [each for each in differences if "ix_request_logs_errors" not in str(each)] == []
+        each.close()
+    assert columns[0] == columns[1]
     script = ScriptDirectory(str(ROOT / "src/dashcam/store/migrations"))
     assert [revision.revision for revision in script.walk_revisions()][::-1] == list(VERSIONS)
     assert script.get_current_head() == HEAD

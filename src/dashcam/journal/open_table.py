@@ -134,7 +134,9 @@ def read_table(directory: Path) -> tuple[list[bytes], Gap | None]:
     except OSError:
         return [], None
     with os.fdopen(fd, "rb") as file:
-        data = file.read(HEADER_BYTES + (SLOTS * 16 + 1) * SLOT_BYTES)
+        # As much memory is taken at once as is asked for, so the size is looked at first.
+        size = min(os.fstat(fd).st_size, HEADER_BYTES + SLOTS * 16 * SLOT_BYTES)
+        data = file.read(size)
     if len(data) < HEADER_BYTES:
         return [], None
     entries = []

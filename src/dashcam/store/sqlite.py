@@ -33,7 +33,7 @@ from dashcam.store.base import Status
 from dashcam.store.clock import now_text
 from dashcam.store.relational import RelationalStore
 from dashcam.store.row import decode_rows
-from dashcam.store.schema import HEAD, migrate, refuse_newer, status_of
+from dashcam.store.schema import HEAD, create, migrate, refuse_newer, status_of
 
 BUSY_TIMEOUT_MS = 5_000
 PAGE_BYTES = 8192
@@ -256,8 +256,12 @@ class SqliteStore(RelationalStore):
         refuse_newer(version, self.url)
         if version != HEAD:
             with self._connection(write=True) as connection:  # one migrates, the others wait
-                refuse_newer(_version(connection), self.url)
-                migrate(connection)
+                version = _version(connection)
+                refuse_newer(version, self.url)
+                if version is None and _is_empty(connection):
+                    create(connection)
+                elif version != HEAD:
+                    migrate(connection)
 
     def ping(self) -> None:
         """Check that the store answers, and that its schema is current."""
@@ -279,6 +283,10 @@ def _most_rows(connection: Connection) -> int:
     assert raw is not None
     bound = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
     return int(max(1, min(MOST_ROWS, (bound - 1) // len(COLUMNS))))
+
+
+def _is_empty(connection: Connection) -> bool:
+    return connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is None
 
 
 def _version(connection: Connection) -> str | None:
