@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -17,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.processes import environment, read_port, running, wait_until
 
-from dashcam.access import ApiKeys
+from dashcam.access import AccessMiddleware, ApiKeys
+from dashcam.errors import SettingsError
 from dashcam.store import open_store
 
 SECRET = "example-secret-of-forty-characters-000000"
@@ -598,3 +600,88 @@ def test_keys_command(tmp_path):
     with sqlite3.connect(tmp_path / "request_logs.db") as connection:
         assert key not in repr(connection.execute("SELECT * FROM api_keys").fetchall())
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("//evil.example/hello", "//evil.example/hello"),
+        ("/hello%2F..%2Fx", "/hello/../x"),
+        ("/a%0d%0aset-cookie:x", "/a\r\nset-cookie:x"),
+        ("/%3Cscript%3E", "/<script>"),
+        ("http://other.example/absolute", "/absolute"),
+    ],
+)
+def test_odd_targets_and_hosts_are_shown_as_data(shared, target, path):
+    """Absolute-form, double slashes, encoded slashes and line breaks, a Host with a path in it."""
+    mark = f"m{time.time_ns()}"
+    with socket.create_connection(("127.0.0.1", int(shared.url.rpartition(":")[2]))) as raw:
+        raw.sendall(
+            f"GET {target}?{mark} HTTP/1.1\r\nHost: evil.example/hello?x\r\n"
+            f"Authorization: Bearer {token()}\r\nConnection: close\r\n\r\n".encode()
+        )
+        while raw.recv(65536):
+            pass
+    admin = token("root", admin=True)
+    (row,) = shared.wait_stored(1, admin, q=mark)
+    assert row["path"].removeprefix("http://other.example") in (path, target)
+    assert row["host"] == "evil.example/hello?x"
+    answer = shared.get(f"/api/history/{row['id']}", admin)
+    assert answer.headers["content-type"] == "application/json"
+    assert b"\r\nset-cookie" not in answer.content
+
+
+def test_hosts_share_a_count_in_redis(serve, tmp_path):
+    """Two servers with one quota storage: what one has counted, the other knows."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
+    redis = subprocess.Popen([*command, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _listens(port), what="redis")
+        storage = {"quota": "4/hour", "quota_storage": f"redis://127.0.0.1:{port}"}
+        one = serve(**storage)
+        (tmp_path / "port").unlink()
+        two = serve(**storage)
+        alice = token("alice")
+        assert [api.get("/hello", alice).status_code for api in (one, two, one, two)] == [200] * 4
+        assert one.get("/hello", alice).status_code == 429
+        assert two.get("/hello", alice).status_code == 429
+        assert two.get("/hello", token("bob")).status_code == 200
+        redis.terminate()
+        redis.wait(10)
+        assert one.get("/hello", alice).status_code == 200  # it can't be counted: let through
+    finally:
+        redis.kill()
+        redis.wait(10)
+
+
+def _listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"jwt_secret": "short"}, "32 bytes"),
+        ({"jwt_jwks": "http://login.example/keys"}, "https"),
+        ({"jwt_secret": SECRET, "jwt_public_key": "x"}, "exactly one"),
+        ({"jwt_secret": SECRET, "jwt_algorithms": "RS256"}, "RS256"),
+        ({"jwt_secret": SECRET, "jwt_algorithms": "none"}, "none"),
+        ({"jwt_public_key": "/nowhere.pem"}, "PEM"),
+        ({"quota": "lots"}, "100/minute"),
+        ({"quota_storage": "carrier-pigeon://x"}, "quota_storage"),
+        ({"quota_on_error": "maybe"}, "allow"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings, words):
+    """SettingsError when the middleware is made, with the value and what is allowed; no secret."""
+    with pytest.raises(SettingsError, match=words) as caught:
+        AccessMiddleware(lambda *_: None, store="memory://", **settings)
+    assert SECRET not in str(caught.value)

@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -475,3 +478,62 @@ def test_rows_that_the_server_refuses(postgres):
             store.insert(line() + bad)
     assert store.page(Query(scope=Scope.all())) == []
     store.close()
+
+
+def test_pgbouncer_in_transaction_mode(own, tmp_path):
+    """Behind PgBouncer, which gives each transaction another connection: all is stored and found."""
+    import os
+    import pwd
+
+    pgbouncer = shutil.which("pgbouncer")
+    if pgbouncer is None:
+        pytest.skip("pgbouncer is not installed")
+    url = own.new_database()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="dashcam-pgb-") as directory:
+        place = Path(directory)
+        place.chmod(0o777)
+        (place / "users").write_text('"postgres" "example-password"\n')
+        (place / "config.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={own.port}\n[pgbouncer]\n"
+            f"listen_addr=127.0.0.1\nlisten_port={port}\nauth_type=scram-sha-256\n"
+            f"auth_file={place}/users\npool_mode=transaction\ndefault_pool_size=2\n"
+            f"unix_socket_dir=\nlogfile={place}/log\n"
+        )
+        user = {}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam("nobody")
+            user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        process = subprocess.Popen([pgbouncer, "-q", place / "config.ini"], **user)
+        try:
+            behind = url.replace(f":{own.port}/", f":{port}/")
+            store = open_store(behind)
+
+            def answers():
+                try:
+                    store.migrate()
+                except StoreUnavailableError:
+                    return False
+                return True
+
+            wait_until(answers, what="pgbouncer")
+            with recording(behind, tmp_path) as recorder:
+                threads = [
+                    threading.Thread(
+                        target=lambda: [store.page(Query(scope=Scope.all())) for _ in range(100)]
+                    )
+                    for _ in range(4)
+                ]
+                for thread in threads:
+                    thread.start()
+                recorder.add(2000)
+                for thread in threads:
+                    thread.join()
+                check(recorder, url, tmp_path)
+                assert recorder.statistics().retries == 0
+            assert store.stats(Query(scope=Scope.all())).count == 2000
+            store.close()
+        finally:
+            process.terminate()
+            process.wait(10)

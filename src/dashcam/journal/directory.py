@@ -17,6 +17,7 @@ import msgspec
 from dashcam.errors import JournalError
 from dashcam.journal.lock import Lock
 
+_OCTAL = re.compile(r"\\([0-7]{3})")
 OWNER = "owner.json"
 LOCK = "lock"
 SET_ASIDE = "set-aside"
@@ -179,7 +180,8 @@ def filesystem_of(path: Path, *, mountinfo: str | None = None) -> str:
     best, kind = "", ""
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
-        point = before.split(" ")[4].encode().decode("unicode_escape")
+        # proc(5): space, tab, line feed and backslash are octal escapes.
+        point = _OCTAL.sub(lambda found: chr(int(found[1], 8)), before.split(" ")[4])
         inside = real == point or real.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
             best, kind = point, after.split(" ")[0]

@@ -220,6 +220,8 @@ class Source:
     def _step_over(self, at: int, max_frames: int) -> tuple[list[Frame], str, int]:
         """Find the next frame behind damage, in a segment that nobody appends to any more."""
         assert self._file is not None
+        if self._is_blank(at):
+            return [], END, 0  # the common end, without the memory of what is left of a segment
         rest = os.pread(self._file, max(self._file_size - at, 0), at)
         found = find_frame(
             rest,
@@ -234,6 +236,14 @@ class Source:
             return [], END, self._set_aside(at, torn) if torn else 0
         damaged = self._set_aside(at, rest[:found])
         return self._parse(rest[found:], at + found, max_frames).frames, MORE, damaged
+
+    def _is_blank(self, at: int) -> bool:
+        assert self._file is not None
+        while block := os.pread(self._file, BLOCK_BYTES, at):
+            if block.count(0) != len(block):
+                return False
+            at += len(block)
+        return True
 
     def _set_aside(self, at: int, damaged: bytes) -> int:
         """Keep damaged bytes in a file of their own, and say so; give how many stretches."""

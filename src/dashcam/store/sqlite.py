@@ -110,7 +110,7 @@ class SqliteStore(RelationalStore):
             connection.isolation_level = None  # transactions are begun by name below
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a new database only
-            cursor.execute("PRAGMA journal_mode=WAL")
+            _use_wal(cursor)
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
@@ -275,6 +275,20 @@ class SqliteStore(RelationalStore):
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch to WAL; SQLite doesn't wait for a lock here, so it is waited for by hand."""
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _most_rows(connection: Connection) -> int:

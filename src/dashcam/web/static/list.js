@@ -6,7 +6,7 @@ import { bytes, clock, dateTime, duration, number, statusClass } from "./format.
 
 const ROW = 26;
 const HEAD = 24;
-const FIRST = 60;
+const FIRST = 45;
 const PAGE = 200;
 const OVERSCAN = 8;
 const MOST_HEIGHT = 30_000_000; // what browsers can lay out

@@ -35,9 +35,20 @@ function meter(share) {
   return bar;
 }
 
+// A column's title sorts by it, most first.
 function ranking(titles, rows, cells) {
   const most = Math.max(1, ...rows.map((row) => row.count));
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": titles[0] }, el("table", { class: "ranking" },
-    el("thead", {}, el("tr", {}, titles.map((title) => el("th", { scope: "col" }, title)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, cells(row, most).map((cell) => el("td", {}, cell)))))));
+  const keys = { records: "count", errors: "errors", p50: "duration_ms_p50", p95: "duration_ms_p95", bytes: "bytes", refused: "refused", tokens: "tokens" };
+  const body = el("tbody");
+  const heads = titles.map((title) => {
+    const key = keys[title];
+    return el("th", { scope: "col", "aria-sort": title === "records" ? "descending" : null }, key ? el("button", { onclick: () => sortBy(title, key) }, title) : title);
+  });
+  function sortBy(title, key) {
+    heads.forEach((head, at) => { if (titles[at] === title) head.setAttribute("aria-sort", "descending"); else head.removeAttribute("aria-sort"); });
+    const sorted = [...rows].sort((one, other) => (other[key] ?? 0) - (one[key] ?? 0));
+    body.replaceChildren(...sorted.map((row) => el("tr", {}, cells(row, most).map((cell) => el("td", {}, cell)))));
+  }
+  sortBy("records", "count");
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": titles[0] }, el("table", { class: "ranking" }, el("thead", {}, el("tr", {}, heads)), body));
 }
