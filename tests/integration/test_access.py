@@ -685,3 +685,119 @@ def test_a_wrong_setting_is_named(settings, words):
     with pytest.raises(SettingsError, match=words) as caught:
         AccessMiddleware(lambda *_: None, store="memory://", **settings)
     assert SECRET not in str(caught.value)
+
+
+def test_a_key_set_from_an_https_address(serve, tmp_path):
+    """A JWKS URL is fetched over https only, its certificate is checked, and a new key is found."""
+    import datetime
+    import http.server
+    import ssl
+    import threading as threads
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
+    from cryptography.x509.oid import NameOID
+
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(PRIVATE.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(PRIVATE, hashes.SHA256())
+    )
+    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "key.pem").write_bytes(
+        PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    keys = {"keys": []}
+
+    class Keys(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(keys).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threads.Thread(target=server.serve_forever, daemon=True).start()
+    key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(PRIVATE.public_key()))
+    keys["keys"] = [{**key, "kid": "one", "alg": "RS256", "use": "sig"}]
+    url = f"https://localhost:{server.server_port}/keys"
+    os.environ["SSL_CERT_FILE"] = str(tmp_path / "cert.pem")
+    try:
+        api = serve(jwt_secret=None, jwt_jwks=url)
+    finally:
+        del os.environ["SSL_CERT_FILE"]
+    claims = {"sub": "alice", "exp": FAR, "aud": "api", "iss": "test"}
+    good = jwt.encode(claims, PRIVATE, "RS256", headers={"kid": "one"})
+    assert api.get("/hello", good).status_code == 200
+    other = jwt.encode(claims, PRIVATE, "RS256", headers={"kid": "unknown"})
+    assert api.get("/hello", other).status_code == 401
+    server.shutdown()
+    server.server_close()
+    assert api.get("/hello", good).status_code == 200  # the set that is known still counts
+
+
+def test_a_slow_viewer_slows_nobody_and_a_quiet_stream_has_heartbeats(serve):
+    """One that never reads; another gets its rows at once, and a sign of life when there are none."""
+    api = serve()
+    alice = token("alice")
+    host = ("127.0.0.1", int(api.url.rpartition(":")[2]))
+    slow = socket.create_connection(host)
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.sendall(
+        f"GET /api/history/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {alice}\r\n\r\n".encode()
+    )
+    slow.recv(10)
+    with api.client(alice) as client:
+        for number in range(300):
+            client.get(f"/v1/items/{number}", params={"pad": "x" * 500})
+    began = time.monotonic()
+    with api.client(alice) as client, client.stream("GET", "/api/history/stream") as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith("retry")
+        time.sleep(0.7)
+        api.get("/v1/items/999", alice)
+        assert any("/v1/items/999" in line for line in lines)
+        assert time.monotonic() - began < 8
+        assert any(line == ": still here" for line in lines)
+        assert time.monotonic() - began < 30
+    slow.close()
+
+
+def test_a_bomb_stays_small_when_it_is_shown():
+    """A detail decodes a compressed body with a bound; the cookie is Secure on https."""
+    import gzip
+    from base64 import b64encode
+
+    from starlette.requests import Request
+
+    from dashcam.api.viewer import cookie_header
+    from dashcam.history.display import DISPLAY_BYTES, display_body
+
+    bomb = b64encode(gzip.compress(bytes(100_000_000))).decode()
+    shown = display_body(bomb, "base64", [["content-type", "application/gzip"]], truncated=False)
+    assert shown.truncated
+    assert len(shown.base64) <= DISPLAY_BYTES // 3 * 4 + 4
+    text = b64encode(gzip.compress(b"hello " * 10)).decode()
+    assert display_body(text, "base64", [], truncated=False).text == "hello " * 10
+    assert display_body("x" * 3_000_000, "utf-8", [], truncated=False).truncated
+    for scheme in ("http", "https"):
+        scope = {"type": "http", "scheme": scheme, "headers": [], "path": "/", "server": ("x", 1)}
+        cookie = cookie_header(Request(scope), "v", lifetime_s=5)
+        assert ("; Secure" in cookie) == (scheme == "https")

@@ -302,3 +302,54 @@ def test_journal_verify_and_dump(tmp_path):
     assert "set aside" in dashcam(tmp_path, "journal", "repair", "--dry-run", str(path))
     dashcam(tmp_path, "journal", "repair", str(path))
     dashcam(tmp_path, "journal", "verify", str(path), check=1)  # a hole is still a hole
+
+
+def test_run_with_the_page(tmp_path):
+    """dashcam run --ui: the app as it was, the page at /dashcam/ behind a link that works once."""
+    import re
+
+    import httpx
+
+    env = environment(tmp_path, batch_interval_s=0.05)
+    port = 20_000 + (os.getpid() * 7) % 20_000
+    out = tmp_path / "out.txt"
+    command = [sys.executable, "-m", "dashcam", "run", "tests.apps.plain:app", "--ui"]
+    with out.open("wb") as written:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), "--log-level", "warning"],
+            env=env,
+            cwd=tmp_path,
+            stdout=written,
+        )
+    base = f"http://127.0.0.1:{port}"
+
+    def up():
+        try:
+            return httpx.get(base + "/download").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(up, what="the server")
+        link = re.search(r"http\S+token=\S+", out.read_text())[0]
+        assert httpx.get(base + "/dashcam/api/history").status_code == 401
+        assert httpx.get(base + "/dashcam").status_code in (302, 307)
+        assert "dashcam" in httpx.get(base + "/dashcam/").text
+        assert httpx.get(base + "/dashcam/static/main.js").status_code == 200
+        evil = {"host": "evil.example"}
+        assert httpx.get(base + "/dashcam/", headers=evil).status_code == 403
+        assert httpx.get(base + "/download", headers=evil).status_code == 200
+        with httpx.Client(base_url=base) as client:
+            assert client.get(link).status_code == 303
+            items = wait_until(
+                lambda: client.get("/dashcam/api/history", params={"path": "/download"}).json()[
+                    "items"
+                ],
+                what="records",
+            )
+            assert items[0]["status_code"] == 200
+        assert httpx.get(link).status_code == 401
+    finally:
+        process.terminate()
+        process.wait(15)
+    assert not any("/dashcam/static" in row["path"] for row in rows(tmp_path))

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from dashcam.capture.annotation import current
-from dashcam.capture.observation import Observation
+from dashcam.capture.observation import Observation, recorder_for
 from dashcam.capture.route import route_template
-from dashcam.errors import JournalError, SettingsError
+from dashcam.errors import JournalError
 from dashcam.exchange import Exchange, Identity
 
 if TYPE_CHECKING:
@@ -46,16 +46,8 @@ class DashcamMiddleware:
     """
 
     def __init__(self, app: ASGIApp, recorder: "Recorder | None" = None, **settings: Any) -> None:
-        if recorder is None:
-            from dashcam.recorder import Recorder
-            from dashcam.settings import Settings
-
-            recorder = Recorder.shared(Settings(**settings))
-        elif settings:
-            names = ", ".join(settings)
-            raise SettingsError(f"give a recorder or settings, not both; got {names} as well")
         self.app = app
-        self.recorder = recorder
+        self.recorder = recorder_for(recorder, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""

@@ -8,13 +8,14 @@ serves the request only.
 import random
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from uuid_utils import uuid7
 
 from dashcam.capture.annotation import Annotations
 from dashcam.capture.body import BodyBuffer
+from dashcam.errors import SettingsError
 from dashcam.exchange import AMENDED, FINISHED, Exchange, Identity, timestamp
 
 if TYPE_CHECKING:
@@ -40,6 +41,23 @@ REFUSED = ("quota_exceeded", "unauthenticated")
 RawHeaders = list[tuple[bytes, bytes]]
 
 _encode_entry = msgspec.json.Encoder().encode
+
+
+def recorder_for(recorder: "Recorder | None", settings: dict[str, Any]) -> "Recorder":
+    """Give the recorder of a middleware: the one it was given, or the process's for settings.
+
+    Raises:
+        SettingsError: a setting is wrong, or both a recorder and settings are given.
+    """
+    if recorder is None:
+        from dashcam.recorder import Recorder
+        from dashcam.settings import Settings
+
+        return Recorder.shared(Settings(**settings))
+    if settings:
+        names = ", ".join(settings)
+        raise SettingsError(f"give a recorder or settings, not both; got {names} as well")
+    return recorder
 
 
 class Observation:

@@ -13,9 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dashcam.capture.annotation import current
-from dashcam.capture.observation import Observation
+from dashcam.capture.observation import Observation, recorder_for
 from dashcam.capture.route import django_route
-from dashcam.errors import SettingsError
 from dashcam.exchange import Exchange, Identity
 
 if TYPE_CHECKING:
@@ -39,16 +38,8 @@ class DashcamWSGIMiddleware:
     """
 
     def __init__(self, app: WSGIApp, recorder: "Recorder | None" = None, **settings: Any) -> None:
-        if recorder is None:
-            from dashcam.recorder import Recorder
-            from dashcam.settings import Settings
-
-            recorder = Recorder.shared(Settings(**settings))
-        elif settings:
-            names = ", ".join(settings)
-            raise SettingsError(f"give a recorder or settings, not both; got {names} as well")
         self.app = app
-        self.recorder = recorder
+        self.recorder = recorder_for(recorder, settings)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""

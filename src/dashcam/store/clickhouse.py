@@ -305,12 +305,6 @@ class ClickhouseStore(RelationalStore):
     def _command(self, statement: str, **settings: Any) -> None:
         self._run(lambda client: client.command(statement, settings=settings))
 
-    def ping(self) -> None:
-        """Check that the store answers, and that its schema is current."""
-        status = self.schema_status()
-        if status != "current":
-            raise StoreSetupError(f"the schema is {status}; run `dashcam migrate`")
-
     def close(self) -> None:
         """Close this thread's connection; others are let go when they are next used."""
         found = getattr(self._clients, "client", None)

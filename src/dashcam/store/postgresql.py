@@ -262,12 +262,6 @@ class PostgresqlStore(RelationalStore):
             if version != HEAD:
                 migrate(connection)
 
-    def ping(self) -> None:
-        """Check that the store answers, and that its schema is current."""
-        status = self.schema_status()
-        if status != "current":
-            raise StoreSetupError(f"the schema is {status}; run `dashcam migrate`")
-
     def close(self) -> None:
         """Close all connections."""
         with self._lock:

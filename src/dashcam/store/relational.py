@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
+from dashcam.errors import StoreSetupError
 from dashcam.exchange import JSON_COLUMNS
 from dashcam.store import sql
-from dashcam.store.base import Query, Scope, Stats, StoredExchange, Summary, Timeline
+from dashcam.store.base import Query, Scope, Stats, Status, StoredExchange, Summary, Timeline
 from dashcam.store.keys import KeyRows
 
 
@@ -18,6 +19,16 @@ class RelationalStore(KeyRows):
 
     def apply_retention(self, *, days: float, body_days: float) -> None:
         """Do nothing: this engine deletes what it is told to, when it is told to."""
+
+    def schema_status(self) -> Status:
+        """Tell how the database's schema relates to the one this version knows."""
+        raise NotImplementedError
+
+    def ping(self) -> None:
+        """Check that the store answers, and that its schema is current."""
+        status = self.schema_status()
+        if status != "current":
+            raise StoreSetupError(f"the schema is {status}; run `dashcam migrate`")
 
     def _ask(self, statement: str, values: list[Any]) -> list[Any]:
         """Run a statement with `?` places, and give its rows as mappings."""

@@ -263,12 +263,6 @@ class SqliteStore(RelationalStore):
                 elif version != HEAD:
                     migrate(connection)
 
-    def ping(self) -> None:
-        """Check that the store answers, and that its schema is current."""
-        status = self.schema_status()
-        if status != "current":
-            raise StoreSetupError(f"the schema is {status}; run `dashcam migrate`")
-
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
