@@ -5,6 +5,7 @@ from dashcam.capture.asgi import DashcamMiddleware
 from dashcam.errors import (
     DashcamError,
     JournalError,
+    MissingExtraError,
     QueryError,
     RowRefusedError,
     SettingsError,
@@ -25,6 +26,7 @@ __all__ = [
     "Exchange",
     "Identity",
     "JournalError",
+    "MissingExtraError",
     "QueryError",
     "Recorder",
     "RowRefusedError",

@@ -15,6 +15,8 @@ None of them is ever raised into a request: capture counts and warns instead.
     * `StoreSetupError`: schema, credential or version is wrong. No row can be stored until a
       person does something.
 
+      * `MissingExtraError`: a package that is needed isn't installed; the message says which.
+
   * `QueryError`: a filter, cursor or limit that makes no sense.
 """
 
@@ -45,6 +47,10 @@ class RowRefusedError(StoreError):
 
 class StoreSetupError(StoreError):
     """Schema, credential or version is wrong: no row can be stored until a person acts."""
+
+
+class MissingExtraError(StoreSetupError):
+    """A package that is needed isn't installed; the message says how to install it."""
 
 
 class QueryError(DashcamError, ValueError):

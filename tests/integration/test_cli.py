@@ -353,3 +353,27 @@ def test_run_with_the_page(tmp_path):
         process.terminate()
         process.wait(15)
     assert not any("/dashcam/static" in row["path"] for row in rows(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [
+        ("psycopg", ["ls", "--store", "postgresql+psycopg://a@127.0.0.1/x"], "postgresql"),
+        ("clickhouse_connect", ["migrate", "--store", "clickhousedb://127.0.0.1/x"], "clickhouse"),
+    ],
+)
+def test_a_missing_extra_is_named(monkeypatch, module, arguments, extra):
+    """What isn't installed: one sentence that says how to install it, exit code 2."""
+    import importlib.util
+
+    from typer.testing import CliRunner
+
+    from dashcam.cli import app
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == module else find(name)
+    )
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert f'pip install "dashcam[{extra}]"' in result.stderr

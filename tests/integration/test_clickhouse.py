@@ -85,6 +85,11 @@ def test_retention_is_the_engines(store):
     definition = store._definition()
     assert "TTL day + toIntervalSecond(2592000)" in definition
     assert "TTL day + toIntervalSecond(172800)" in definition
+    ran = []
+    command = store._command
+    store._command = lambda statement, **more: ran.append(statement) or command(statement, **more)
+    store.apply_retention(days=30, body_days=2)
+    assert ran == []  # nothing is to be changed
     before = timestamp(now_ns - 30 * DAY_NS)[:10] + "T00:00:00.000000Z"
     assert store.prune(before=before, limit=500) == 1
     assert store.prune(before=before, limit=500) == 0

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dashcam import __version__
 from dashcam.cli import keys, records, views
 from dashcam.cli.common import (
     ErrorsOption,
@@ -46,6 +47,22 @@ app = typer.Typer(
 journal_app = typer.Typer(help="Look inside journal directories.", no_args_is_help=True)
 app.add_typer(journal_app, name="journal")
 app.add_typer(keys.app, name="keys")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"dashcam {__version__}")
+        raise typer.Exit(0)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Record every HTTP request and response of a Python web application, and look at them."""
 
 
 records.add_commands(app)

@@ -10,7 +10,13 @@ import msgspec
 import typer
 
 from dashcam.cli import views
-from dashcam.errors import DashcamError, QueryError, SettingsError, StoreSetupError
+from dashcam.errors import (
+    DashcamError,
+    MissingExtraError,
+    QueryError,
+    SettingsError,
+    StoreSetupError,
+)
 from dashcam.settings import Settings
 from dashcam.store import open_store
 from dashcam.store.base import Store
@@ -42,7 +48,7 @@ def errors_told() -> Iterator[None]:
     """Turn what goes wrong into a sentence and an exit code."""
     try:
         yield
-    except (SettingsError, QueryError) as error:
+    except (SettingsError, QueryError, MissingExtraError) as error:
         fail(str(error), code=2)
     except DashcamError as error:
         fail(str(error), code=1)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from dashcam.errors import DashcamError
+from dashcam.errors import MissingExtraError
 from dashcam.exchange import COLUMNS, JSON_COLUMNS, Exchange
 from dashcam.store.base import Query, Store, StoredExchange
 
@@ -59,7 +59,7 @@ def export(
         on_step: told of each row.
 
     Raises:
-        DashcamError: Parquet without its extra.
+        MissingExtraError: Parquet without its extra.
         StoreError: the store did not answer.
     """
     rows = every_record(store, query)
@@ -166,7 +166,7 @@ def _parquet(
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise DashcamError('parquet needs: pip install "dashcam[parquet]"') from None
+        raise MissingExtraError('parquet needs: pip install "dashcam[parquet]"') from None
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     schema = pa.schema(
         [

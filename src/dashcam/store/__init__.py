@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dashcam.errors import StoreSetupError
+from dashcam.errors import MissingExtraError, StoreSetupError
 from dashcam.settings import sqlite_path, without_credentials
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def open_store(url: str, *, pool_size: int = 2) -> "Store":
 
 def _need(module: str, *, extra: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise StoreSetupError(f'this store needs: pip install "dashcam[{extra}]"')
+        raise MissingExtraError(f'this store needs: pip install "dashcam[{extra}]"')
 
 
 def fingerprint(url: str) -> str:

@@ -223,17 +223,20 @@ class ClickhouseStore(RelationalStore):
         """
         table = f"ALTER TABLE {self._layout.local}{self._layout.on_cluster}"
         quiet = {"materialize_ttl_after_modify": 0}
-        rows = f"MODIFY TTL day + toIntervalSecond({int(days * 86400)})" if days else "REMOVE TTL"
         present = self._definition()
-        if days or " TTL day " in present:
-            self._command(f"{table} {rows}", **quiet)
+        of_rows = present.partition("ORDER BY")[2]  # the TTLs of columns stand before it
+        rows = f"TTL day + toIntervalSecond({int(days * 86400)})"
+        if days and rows not in of_rows:
+            self._command(f"{table} MODIFY {rows}", **quiet)
+        elif not days and "TTL day" in of_rows:
+            self._command(f"{table} REMOVE TTL", **quiet)
+        if not body_days or body_days == days:
+            return
+        bodies = f"TTL day + toIntervalSecond({int(body_days * 86400)})"
         for name in ("request_body", "response_body"):
-            if body_days and body_days != days:
-                self._command(
-                    f"{table} MODIFY COLUMN {name} Nullable(String) CODEC(ZSTD(3)) "
-                    f"TTL day + toIntervalSecond({int(body_days * 86400)})",
-                    **quiet,
-                )
+            column = f"{name} Nullable(String) CODEC(ZSTD(3)) {bodies}"
+            if f"`{name}` Nullable(String) CODEC(ZSTD(3)) {bodies}" not in present:
+                self._command(f"{table} MODIFY COLUMN {column}", **quiet)
 
     def _definition(self) -> str:
         (row,) = self._ask(
