@@ -36,7 +36,7 @@ class RelationalStore(KeyRows):
 
     def page(self, query: Query) -> list[Summary]:
         """Give at most `query.limit` summaries, newest first."""
-        return [_summary(row) for row in self._ask(*sql.page(query, dialect=self._dialect))]
+        return [to_summary(row) for row in self._ask(*sql.page(query, dialect=self._dialect))]
 
     def records(self, query: Query) -> list[StoredExchange]:
         """Give at most `query.limit` whole rows, newest first."""
@@ -48,7 +48,7 @@ class RelationalStore(KeyRows):
     def since(self, query: Query, *, stored_after: str, after_id: str = "") -> list[Summary]:
         """Give summaries stored after a position, oldest stored first."""
         asked = sql.since(query, stored_after, after_id, dialect=self._dialect)
-        return [_summary(row) for row in self._ask(*asked)]
+        return [to_summary(row) for row in self._ask(*asked)]
 
     def get(self, exchange_id: str, scope: Scope) -> StoredExchange | None:
         """Give one whole row of this scope."""
@@ -64,7 +64,8 @@ class RelationalStore(KeyRows):
         return sql.stats(query, self._ask, dialect=self._dialect)
 
 
-def _summary(row: Any) -> Summary:
+def to_summary(row: Any) -> Summary:
+    """Make a row of a page of a mapping."""
     return msgspec.convert(_decoded(row), Summary, strict=False)
 
 

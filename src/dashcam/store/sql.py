@@ -37,7 +37,8 @@ class Dialect(msgspec.Struct, frozen=True):
 
     `contains` matches a pattern without regard to the case of ASCII, `begins` a text's beginning
     (with its length and itself bound where `begins_with_length`), `hundreds` the class of a
-    status code, `nulls_last` an order, `whole` a number without its fraction.
+    status code, `nulls_last` an order, `whole` a number without its fraction. `repeats_time` is for
+    an engine that doesn't see in a comparison of pairs what it says of the first.
     """
 
     contains: str = "{name} LIKE ? ESCAPE '\\'"
@@ -47,6 +48,7 @@ class Dialect(msgspec.Struct, frozen=True):
     nulls_last: str = "duration_ms IS NULL, duration_ms"
     whole: str = "CAST({number} AS INTEGER)"
     table: str = "request_logs"
+    repeats_time: bool = False
 
 
 SQL = Dialect()
@@ -104,6 +106,8 @@ def _where(query: Query, dialect: Dialect) -> tuple[list[str], list[Any]]:
         add(condition, *bound)
     if query.before is not None:
         add("(request_timestamp, id) < (?, ?)", *query.before)
+        if dialect.repeats_time:
+            add("request_timestamp <= ?", query.before[0])
     if query.from_ is not None:
         add("request_timestamp >= ?", query.from_)
     if query.to is not None:
@@ -144,14 +148,27 @@ def _select(columns: str, conditions: list[str], order: str, dialect: Dialect) -
     return f"SELECT {columns} FROM {dialect.table}{where}{order}"
 
 
-def page(query: Query, *, dialect: Dialect = SQL, whole: bool = False) -> tuple[str, list[Any]]:
-    """Ask for a page, newest first."""
+def page(
+    query: Query, *, dialect: Dialect = SQL, whole: bool = False, columns: str | None = None
+) -> tuple[str, list[Any]]:
+    """Ask for a page, newest first: summaries, whole rows, or the columns that are named."""
     conditions, values = _where(query, dialect)
     order = " ORDER BY request_timestamp DESC, id DESC LIMIT ?"
-    return _select(_WHOLE if whole else _SUMMARY, conditions, order, dialect), [
-        *values,
-        query.limit,
-    ]
+    chosen = columns or (_WHOLE if whole else _SUMMARY)
+    return _select(chosen, conditions, order, dialect), [*values, query.limit]
+
+
+def at_positions(
+    query: Query, positions: list[tuple[str, str]], *, dialect: Dialect = SQL, whole: bool = False
+) -> tuple[str, list[Any]]:
+    """Ask for the rows at keyset positions, newest first, within a query's scope."""
+    conditions, values = _where(Query(scope=query.scope), dialect)
+    places = ", ".join(["(?, ?)"] * len(positions))
+    conditions.append(f"(request_timestamp, id) IN ({places})")
+    for position in positions:
+        values += position
+    order = " ORDER BY request_timestamp DESC, id DESC"
+    return _select(_WHOLE if whole else _SUMMARY, conditions, order, dialect), values
 
 
 def since(
