@@ -316,6 +316,8 @@ def test_who_sees_what(serve):
     other = api.get(url, bob)
     assert other.status_code == absent.status_code == 404
     assert other.content == absent.content
+    for odd in ("x", "%00", "a" * 5000, "..%2f..", "' OR 1=1 --"):
+        assert api.get(f"/api/history/{odd}", bob).status_code in (400, 404)
     for params in (
         {"q": "what alice said"},
         {"filter": "user:bob", "path": "/echo"},

@@ -22,6 +22,7 @@ from dashcam.errors import RowRefusedError, StoreSetupError, StoreUnavailableErr
 from dashcam.exchange import timestamp
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
+from dashcam.store.retention import prune_all
 from dashcam.store.schema import VERSIONS
 
 
@@ -433,12 +434,7 @@ def test_partitions(postgres):
     assert len(partitions()) == 6  # four days of rows, and two to come
     assert postgres.execute("SELECT count(*) FROM request_logs_default", database) == [(2,)]
     before = timestamp(now_ns - 3 * day_ns)
-    deleted = 0
-    while (step := store.prune(before=before, limit=10)) > 0:
-        deleted += 1
-        if step < 10:
-            break
-    assert deleted == 3
+    assert prune_all(store, before=before) == 4
     assert len(partitions()) == 4
     left = store.page(Query(scope=Scope.all()))
     assert len(left) == 3

@@ -4,6 +4,7 @@ Every question carries a scope that comes from the credential alone; there is no
 without one. Errors are `application/problem+json` (RFC 9457).
 """
 
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -41,6 +42,7 @@ from dashcam.store import base
 HEARTBEAT_S = 10.0
 POLL_S = 0.5
 MOST_STREAMS_REMEMBERED = 100
+IDENTIFIER = re.compile(r"[0-9A-Fa-f-]{36}")
 POLLED = ("/api/status", "/api/timeline", "/api/history/stream", "/metrics", "/healthz")
 NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
@@ -212,7 +214,9 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
 
     @router.get("/history/{record_id}", responses=RECORD, summary="One whole record")
     async def record(record_id: str, known: Known) -> Response:
-        found = await at.ask(lambda store: store.get(record_id.lower(), known.scope()))
+        found = None
+        if IDENTIFIER.fullmatch(record_id):
+            found = await at.ask(lambda store: store.get(record_id.lower(), known.scope()))
         if found is None:
             raise Problem(404, "there is no such record")
         whole = msgspec.structs.asdict(found)

@@ -200,7 +200,9 @@ class PostgresqlStore(RelationalStore):
             day = datetime.strptime(name[-8:], "%Y%m%d").replace(tzinfo=UTC)
             if (day + timedelta(days=1)).date().isoformat() > before[:10]:
                 break
-            return max(self._drop_partition(name), limit)
+            dropped = self._drop_partition(name)
+            if dropped:  # one with rows at a time
+                return dropped
         return self._delete("request_timestamp < %s", before, limit)
 
     def _drop_partition(self, name: str) -> int:

@@ -75,5 +75,5 @@ def prune_all(
         deleted = store.prune(before=before, limit=STEP_ROWS)
         total += deleted
         on_step(deleted)
-        if deleted < STEP_ROWS:
+        if not deleted:  # fewer than asked for may be a whole partition: there may be more
             return total

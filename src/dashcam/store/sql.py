@@ -75,7 +75,8 @@ def check(query: Query) -> None:
             raise QueryError(f"{name} must be like 2026-01-31T12:00:00.000000Z, got {value!r}")
     if query.status is not None and not 0 <= query.status[0] <= query.status[1] <= 999:
         raise QueryError(f"status must be a range within 0 to 999, got {query.status}")
-    for text in (query.path_prefix, query.text, query.user_id):
+    texts = (query.path_prefix, query.text, query.user_id, query.api_key_id)
+    for text in (*texts, query.request_id, query.trace_id, *query.methods):
         if text is not None and "\x00" in text:
             raise QueryError("a filter must not have NUL in it")
 
