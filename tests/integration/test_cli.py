@@ -377,3 +377,18 @@ def test_a_missing_extra_is_named(monkeypatch, module, arguments, extra):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert f'pip install "dashcam[{extra}]"' in result.stderr
+
+
+def test_doctor_says_what_to_do_for_a_new_postgresql(postgres, monkeypatch, tmp_path):
+    """Tables that only `dashcam migrate` makes are missing: doctor says so and fails; then not."""
+    from typer.testing import CliRunner
+
+    from dashcam.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DASHCAM_STORE", postgres.new_database())
+    before = CliRunner().invoke(app, ["doctor"])
+    assert before.exit_code == 1
+    assert "dashcam migrate" in before.stdout
+    assert CliRunner().invoke(app, ["migrate"]).exit_code == 0
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == 0

@@ -57,6 +57,8 @@ def _store(settings: Settings) -> Iterator[Finding]:
                     f"the newest record is of {newest[0].request_timestamp}, in the future",
                     "check the clocks of the hosts that record",
                 )
+        elif status == "empty" and not settings.store.startswith(("sqlite", "memory")):
+            yield Finding("fail", f"store {name} has no tables yet", "run `dashcam migrate`")
         elif status == "empty":
             yield Finding("ok", f"store {name} is empty: the first start makes its table")
         else:
