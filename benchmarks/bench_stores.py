@@ -57,6 +57,26 @@ def postgresql_forms(conninfo: str) -> dict[str, Callable[[bytes], None]]:
         statement = f"INSERT INTO request_logs ({_NAMES}, stored_at) VALUES "
         connection.execute(statement + ", ".join([one] * len(rows)) + conflict, bound)
 
+    kinds = {}
+    for name, kind in connection.execute(
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+        "WHERE attrelid = 'request_logs'::regclass AND attnum > 0"
+    ):
+        kinds[name] = "text" if kind.startswith("character") else kind
+    arrays = ", ".join(f"%s::{kinds[name]}[]" for name in COLUMNS)
+
+    def unnest(batch: bytes) -> None:
+        rows = decode_rows(batch)
+        columns = [
+            [bytes(value).decode() if isinstance(value, msgspec.Raw) else value for value in column]
+            for column in zip(*map(msgspec.structs.astuple, rows), strict=True)
+        ]
+        connection.execute(
+            f"INSERT INTO request_logs ({_NAMES}, stored_at) SELECT *, '{STORED_AT}' "
+            f"FROM unnest({arrays}){conflict}",
+            columns,
+        )
+
     def copy(batch: bytes) -> None:
         rows = decode_rows(batch)
         with connection.transaction():
@@ -74,7 +94,12 @@ def postgresql_forms(conninfo: str) -> dict[str, Callable[[bytes], None]]:
                     )
             connection.execute(f"INSERT INTO request_logs SELECT * FROM batch{conflict}")
 
-    return {"executemany": executemany, "multi-row VALUES": values, "COPY, then INSERT": copy}
+    return {
+        "executemany": executemany,
+        "multi-row VALUES": values,
+        "unnest of arrays": unnest,
+        "COPY, then INSERT": copy,
+    }
 
 
 def clickhouse_forms(url: str) -> dict[str, Callable[[bytes], None]]:

@@ -3,14 +3,16 @@
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from dashcam.errors import QueryError, RowRefusedError
+from dashcam.errors import QueryError, RowRefusedError, StoreSetupError
 from dashcam.exchange import COLUMNS, Exchange, timestamp
-from dashcam.store import open_store
+from dashcam.store import open_store, schema
 from dashcam.store.base import Query, Scope
+from dashcam.store.schema import VERSIONS
 
 ENGINES = ["memory", "sqlite", "postgresql", "clickhouse"]
 
@@ -368,6 +370,50 @@ def test_migrate_is_idempotent(store):
     assert store.schema_status() == "current"
     store.ping()
     assert len(everything(store)) == 1
+
+
+def make_older(store, version):
+    """Bring an empty store to an older version, as the dashcam of that time did."""
+    if hasattr(store, "_layout"):
+        from dashcam.store.clickhouse_schema import statements, version_table
+
+        store._command(version_table(store._layout))
+        for each in VERSIONS[: VERSIONS.index(version) + 1]:
+            for statement in statements(each, store._layout):
+                store._command(statement)
+        store._command(f"INSERT INTO dashcam_version VALUES (1, '{version}', 1)")
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    with store._connection(write=True) as connection:
+        config = Config()
+        place = str(Path(schema.__file__).parent / "migrations")
+        config.set_main_option("script_location", place)
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_migrate_from_each_older_revision(request, tmp_path, engine, version):
+    """Rows stay, the schema becomes current, and what is new works."""
+    url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/logs.db"}.get(engine)
+    if engine == "postgresql":
+        url = request.getfixturevalue("postgres").new_database()
+    elif engine == "clickhouse":
+        url = request.getfixturevalue("clickhouse")()
+    store = open_store(url)
+    make_older(store, version)
+    assert store.schema_status() == "older"
+    with pytest.raises(StoreSetupError):
+        store.ping()
+    store.insert(line(path="/old"))
+    store.migrate()
+    store.ping()
+    assert [row.path for row in everything(store)] == ["/old"]
+    assert store.keys() == []
+    store.close()
 
 
 def test_sqlite_library_is_new_enough():

@@ -803,3 +803,35 @@ def test_a_bomb_stays_small_when_it_is_shown():
         scope = {"type": "http", "scheme": scheme, "headers": [], "path": "/", "server": ("x", 1)}
         cookie = cookie_header(Request(scope), "v", lifetime_s=5)
         assert ("; Secure" in cookie) == (scheme == "https")
+
+
+def test_what_a_request_costs():
+    """`cost` says how much of a quota a request takes; what doesn't fit takes nothing."""
+    import asyncio
+
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    async def answer(request):
+        return PlainTextResponse("served")
+
+    app = AccessMiddleware(
+        Starlette(routes=[Route("/{cost:int}", answer)]),
+        store="memory://",
+        jwt_secret=SECRET,
+        quota="10/hour",
+        cost=lambda scope: int(scope["path"].strip("/")),
+    )
+    headers = {"authorization": f"Bearer {token(aud=None, iss=None)}"}
+
+    async def ask():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return [
+                (await client.get(f"/{cost}", headers=headers)).status_code
+                for cost in (0, 7, 5, 3, 1, 0)
+            ]
+
+    assert asyncio.run(ask()) == [200, 200, 429, 200, 429, 429]
+    assert app.statistics().quota_exceeded == 3
