@@ -253,8 +253,8 @@ class ClickhouseStore(RelationalStore):
             return
         bodies = f"TTL day + toIntervalSecond({int(body_days * 86400)})"
         for name in ("request_body", "response_body"):
-            column = f"{name} Nullable(String) CODEC(ZSTD(3)) {bodies}"
-            if f"`{name}` Nullable(String) CODEC(ZSTD(3)) {bodies}" not in present:
+            column = f"{name} Nullable(String) CODEC(ZSTD(1)) {bodies}"
+            if f"`{name}` Nullable(String) CODEC(ZSTD(1)) {bodies}" not in present:
                 self._command(f"{table} MODIFY COLUMN {column}", **quiet)
 
     def _definition(self) -> str:

@@ -10,7 +10,6 @@ from dashcam.exchange import COLUMNS, JSON_COLUMNS
 
 TEXT = "Nullable(String)"
 FEW = "LowCardinality(Nullable(String))"
-BODY_CODEC = " CODEC(ZSTD(3))"
 CODEC = " CODEC(ZSTD(1))"
 
 _SPECIAL = {
@@ -86,8 +85,7 @@ def statements(version: str, layout: Layout) -> list[str]:
 
 def _column(name: str) -> str:
     kind = _SPECIAL.get(name) or ("String" if name in JSON_COLUMNS else TEXT)
-    codec = BODY_CODEC if name.endswith(("_body", "_headers")) else CODEC
-    return f"{name} {kind}{codec}"
+    return f"{name} {kind}{CODEC}"
 
 
 def _request_logs(layout: Layout) -> list[str]:
