@@ -50,10 +50,6 @@ def shoot(url: str, name: str, *, width: int = 1280, height: int = 760, dark: bo
         driver.get(url + "?filter=path%3A%2Fv1%2Fchat+status%3A200+duration%3A%3E100ms")
         time.sleep(1.2)
         open_record(driver, "Response")
-    elif name == "error":
-        driver.get(url + "?filter=is%3Aerror")
-        time.sleep(1.2)
-        open_record(driver, "Error")
     elif name == "compare":
         driver.get(url + "?filter=path%3A%2Fv1%2Fecho+status%3A200")
         time.sleep(1.2)
@@ -90,7 +86,6 @@ def main() -> None:
             url = next(line.strip() for line in server.stdout if line.strip().startswith("http"))
             shoot(url, "records")
             shoot(url, "dark", dark=True)
-            shoot(url, "error")
             shoot(url, "compare")
             shoot(url, "statistics", height=900)
             shoot(url, "narrow", width=380, height=760)
