@@ -8,6 +8,7 @@ from benchmarks import (
     bench_backlog,
     bench_capture,
     bench_history,
+    bench_large,
     bench_page,
     bench_server,
     bench_store,
@@ -37,6 +38,8 @@ def main() -> None:
     bench_backlog.main()
     print()
     bench_history.main()
+    print()
+    bench_large.main()
     print()
     bench_page.main()
 
