@@ -16,6 +16,7 @@ from dashcam.history.export import copy, every_record, export, to_line
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 from dashcam.writer.erasing import erase_user
+from dashcam.writer.failed_logs import FailedLogs, rewrite_failed
 
 EVERYTHING = Query(scope=Scope.all())
 
@@ -224,3 +225,23 @@ def test_the_commands(store, tmp_path, monkeypatch):
     wait_until(lambda: len(list(every_record(other, EVERYTHING))) == 250, what="copied")
     other.close()
     assert run(app, ["prune", "--user", "nobody"]).exit_code == 0
+
+
+def test_what_is_refused_while_the_failed_file_is_rewritten_stays(tmp_path):
+    """A line that comes in the middle of it is in the new file once, unread."""
+    path = tmp_path / "failed_logs.jsonl"
+    logs = FailedLogs(path)
+    for number in range(3):
+        logs.add(line(path=f"/{number}"), error="e", attempts=1)
+    seen = []
+
+    def keep(failed):
+        seen.append(json.loads(bytes(failed.record))["path"])
+        if len(seen) == 3:
+            logs.add(line(path="/meanwhile"), error="e", attempts=1)
+        return seen[-1] != "/1"
+
+    rewrite_failed(path, keep)
+    assert seen == ["/0", "/1", "/2"]
+    left = [json.loads(each)["record"]["path"] for each in path.read_text().splitlines()]
+    assert left == ["/0", "/2", "/meanwhile"]

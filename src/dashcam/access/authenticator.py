@@ -3,8 +3,8 @@
 What is not certain is refused: there is no identity without a credential that holds.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar
 
 import anyio.to_thread
 import msgspec
@@ -105,6 +105,3 @@ async def awaited(value: Awaitable[T] | T) -> T:
     if isinstance(value, Awaitable):
         return await value
     return value
-
-
-Identify = Callable[[Any], Any]

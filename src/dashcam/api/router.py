@@ -232,7 +232,7 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
 
     @router.get("/session", summary="Who is looking")
     async def session(known: Known) -> dict[str, Any]:
-        return session_answer(_principal(known))
+        return session_answer(known.identity)
 
     @router.post("/session", summary="Log in: a cookie for a key or token")
     async def log_in(
@@ -245,7 +245,7 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
         check_origin(request)
         principal = await at.log_in(request, credential.strip())
         value, lifetime_s = at.sessions.make(principal.identity, until=principal.until)
-        response = _json(session_answer(principal))
+        response = _json(session_answer(principal.identity))
         response.headers["set-cookie"] = cookie_header(request, value, lifetime_s=lifetime_s)
         return response
 
@@ -264,12 +264,6 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
         return _json(await anyio.to_thread.run_sync(health, recorder))
 
     return router
-
-
-def _principal(known: Viewer) -> Any:
-    from dashcam.access.authenticator import Principal
-
-    return Principal(known.identity)
 
 
 async def _events(at: Desk, follower: Follower) -> AsyncIterator[bytes]:

@@ -216,9 +216,8 @@ def cookie_header(request: Request, value: str, *, lifetime_s: int) -> str:
     return f"{COOKIE}={value}; Path={path}; Max-Age={lifetime_s}; HttpOnly; SameSite=Strict{secure}"
 
 
-def session_answer(principal: Principal) -> dict[str, Any]:
+def session_answer(identity: Identity) -> dict[str, Any]:
     """Say who is logged in."""
-    identity = principal.identity
     return {
         "user_id": identity.user_id,
         "api_key_id": identity.api_key_id,

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from dashcam.capture.annotation import current
-from dashcam.capture.observation import Observation, recorder_for
+from dashcam.capture.observation import Observation, checked_identity, recorder_for
 from dashcam.capture.route import route_template
 from dashcam.errors import JournalError
-from dashcam.exchange import Exchange, Identity
+from dashcam.exchange import Exchange
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
@@ -280,7 +280,7 @@ class Capture(Observation):
                 if not may_wait:
                     return  # this task is being cancelled
                 identity = await identity
-            self.identity = _checked(identity)
+            self.identity = checked_identity(identity)
         except Exception as error:  # the border: see _begin
             self.recorder.capture_failed(error)
 
@@ -339,12 +339,6 @@ class Capture(Observation):
                 exchange.api_key_id = str(api_key_id)
         if exchange.user_id is None and "user" in scope:
             exchange.user_id = _name_of(scope["user"])
-
-
-def _checked(identity: Any) -> Identity | None:
-    if identity is None or isinstance(identity, Identity):
-        return identity
-    raise TypeError(f"identify must return dashcam.Identity or None, got {type(identity).__name__}")
 
 
 def _name_of(user: Any) -> str | None:

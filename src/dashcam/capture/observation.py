@@ -380,6 +380,17 @@ class Observation:
         """Fill in user_id and api_key_id from where the framework keeps them."""
 
 
+def checked_identity(identity: object) -> Identity | None:
+    """Check what a user's `identify` has returned.
+
+    Raises:
+        TypeError: it is neither an Identity nor None.
+    """
+    if identity is None or isinstance(identity, Identity):
+        return identity
+    raise TypeError(f"identify must return dashcam.Identity or None, got {type(identity).__name__}")
+
+
 def parse_traceparent(value: bytes) -> tuple[str | None, str | None]:
     """Read trace id and span id from a `traceparent` header (W3C Trace Context, level 1)."""
     parts = value.decode("latin-1").strip().split("-")

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dashcam.capture.annotation import current
-from dashcam.capture.observation import Observation, recorder_for
+from dashcam.capture.observation import Observation, checked_identity, recorder_for
 from dashcam.capture.route import django_route
-from dashcam.exchange import Exchange, Identity
+from dashcam.exchange import Exchange
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
@@ -215,11 +215,7 @@ class Capture(Observation):
             if inspect.iscoroutine(identity):
                 identity.close()
                 raise TypeError("identify must not be async for a WSGI app")
-            if identity is not None and not isinstance(identity, Identity):
-                raise TypeError(
-                    f"identify must return dashcam.Identity or None, got {type(identity).__name__}"
-                )
-            self.identity = identity
+            self.identity = checked_identity(identity)
         except Exception as error:  # the border: see DashcamWSGIMiddleware
             self.recorder.capture_failed(error)
 

@@ -7,8 +7,7 @@ import msgspec
 from dashcam.errors import RowRefusedError
 from dashcam.settings import Settings
 from dashcam.store import open_store
-from dashcam.writer.erasing import replace_failed
-from dashcam.writer.failed_logs import read_failed
+from dashcam.writer.failed_logs import FailedLine, rewrite_failed
 from dashcam.writer.thread import WriterThread
 
 
@@ -43,22 +42,23 @@ def resend(settings: Settings, path: Path) -> tuple[int, int, int]:
         return 0, 0, 0
     store = open_store(settings.store)
     resent = refused = foreign = 0
-    rest: list[bytes] = []
-    size = path.stat().st_size
+
+    def stays(failed: FailedLine | None) -> bool:
+        nonlocal resent, refused, foreign
+        if failed is None:
+            foreign += 1
+            return True
+        try:
+            store.insert(bytes(failed.record) + b"\n")
+        except RowRefusedError:
+            refused += 1
+            return True
+        resent += 1
+        return False
+
     try:
         store.migrate()
-        for line, failed in read_failed(path):
-            if failed is None:
-                foreign += 1
-                rest.append(line)
-                continue
-            try:
-                store.insert(bytes(failed.record) + b"\n")
-                resent += 1
-            except RowRefusedError:
-                refused += 1
-                rest.append(line)
+        rewrite_failed(path, stays)
     finally:
         store.close()
-    replace_failed(path, rest, size)
     return resent, refused, foreign

@@ -33,9 +33,7 @@ def display_body(
     """Make one body of a row readable; None where none was kept."""
     if body is None:
         return None
-    content_type = next(
-        (str(value) for name, value in headers if str(name).lower() == "content-type"), ""
-    )
+    content_type = content_type_of(headers)
     if encoding != "base64":
         cut = body[:DISPLAY_BYTES]
         return Display(content_type=content_type, text=cut, truncated=truncated or cut != body)
@@ -60,6 +58,11 @@ def display_body(
         pass
     shown = base64.b64encode(raw).decode()
     return Display(content_type=content_type, base64=shown, truncated=truncated)
+
+
+def content_type_of(headers: list[Any]) -> str:
+    """Give the Content-Type of a row's headers; empty where there is none."""
+    return next((str(value) for name, value in headers if str(name).lower() == "content-type"), "")
 
 
 def display(exchange: StoredExchange) -> dict[str, Display | None]:

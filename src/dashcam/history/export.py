@@ -15,6 +15,7 @@ import msgspec
 
 from dashcam.errors import MissingExtraError
 from dashcam.exchange import COLUMNS, JSON_COLUMNS, Exchange
+from dashcam.history.display import content_type_of
 from dashcam.store.base import Query, Store, StoredExchange
 
 STEP_ROWS = 100
@@ -108,13 +109,13 @@ def har_entry(row: StoredExchange) -> dict[str, Any]:
     }
     if row.request_body is not None:
         request["postData"] = {
-            "mimeType": _content_type(row.request_headers),
+            "mimeType": content_type_of(row.request_headers),
             "params": [],
             "text": _text(row.request_body, row.request_body_encoding),
         }
     content: dict[str, Any] = {
         "size": row.response_body_bytes or 0,
-        "mimeType": _content_type(row.response_headers) or "x-unknown",
+        "mimeType": content_type_of(row.response_headers) or "x-unknown",
     }
     if row.response_body is not None:
         content["text"] = row.response_body
@@ -149,10 +150,6 @@ def har_entry(row: StoredExchange) -> dict[str, Any]:
 
 def _har_headers(headers: list[Any]) -> list[dict[str, str]]:
     return [{"name": str(name), "value": str(value)} for name, value in headers]
-
-
-def _content_type(headers: list[Any]) -> str:
-    return next((str(v) for name, v in headers if str(name).lower() == "content-type"), "")
 
 
 def _text(body: str, encoding: str | None) -> str:

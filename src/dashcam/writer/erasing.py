@@ -1,7 +1,5 @@
 """Erasing one user's records everywhere: store, journals, and the file of refused records."""
 
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ from dashcam.journal import list_directories
 from dashcam.journal.erase import erase
 from dashcam.settings import Settings
 from dashcam.store.base import Store
-from dashcam.writer.failed_logs import read_failed
+from dashcam.writer.failed_logs import FailedLine, rewrite_failed
 
 STEP_ROWS = 500
 
@@ -84,28 +82,13 @@ def erase_user(
 
 
 def _erase_failed(path: Path, is_theirs: Callable[[bytes], bool]) -> int:
-    if not path.exists():
-        return 0
-    kept: list[bytes] = []
     erased = 0
-    for line, failed in read_failed(path):
-        if failed is not None and is_theirs(bytes(failed.record)):
-            erased += 1
-        else:
-            kept.append(line)
-    if erased:
-        replace_failed(path, kept, path.stat().st_size)
+
+    def keep(failed: FailedLine | None) -> bool:
+        nonlocal erased
+        theirs = failed is not None and is_theirs(bytes(failed.record))
+        erased += theirs
+        return not theirs
+
+    rewrite_failed(path, keep)
     return erased
-
-
-def replace_failed(path: Path, lines: list[bytes], size: int) -> None:
-    """Put lines in place of the file, with what was added to it behind `size` meanwhile."""
-    with path.open("rb") as old:
-        old.seek(size)
-        lines.append(old.read())
-    fd, partial = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(fd, "wb") as file:
-        file.write(b"".join(lines))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

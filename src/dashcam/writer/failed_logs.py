@@ -6,8 +6,9 @@ checkpoint moves on; a record that is sent again after a crash isn't added a sec
 
 import os
 import re
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -78,20 +79,46 @@ class FailedLogs:
             os.close(fd)
 
 
-def read_failed(path: Path) -> Iterator[tuple[bytes, FailedLine | None]]:
-    """Read a file of refused records: each line, and what it says (None: not one of ours).
+def rewrite_failed(path: Path, keep: Callable[[FailedLine | None], bool]) -> None:
+    """Go through a file of refused records, and leave in it what shall be kept.
+
+    What is added to the file meanwhile stays behind it, unread.
+
+    Args:
+        path: the file; one that isn't there holds nothing.
+        keep: tells of each line, in order, whether it stays (None: a line that is not ours).
 
     Raises:
-        OSError: the file can't be read.
+        OSError: the file can't be read or replaced; it stays as it is. So it does when `keep`
+            raises.
     """
+    if not path.exists():
+        return
+    size = path.stat().st_size
+    rest: list[bytes] = []
+    kept_all = True
     with path.open("rb") as file:
-        for line in file:
+        while file.tell() < size:
+            line = file.readline()
             if not line.strip():
                 continue
             try:
-                yield line, _decode(line)
+                failed: FailedLine | None = _decode(line)
             except msgspec.MsgspecError:
-                yield line, None
+                failed = None
+            if keep(failed):
+                rest.append(line)
+            else:
+                kept_all = False
+        if kept_all:
+            return
+        rest.append(file.read())
+    fd, partial = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(fd, "wb") as file:
+        file.write(b"".join(rest))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
 
 
 _PARAMETERS = re.compile(r"\[(?:parameters|SQL):.*", re.DOTALL)
