@@ -32,7 +32,7 @@ docs: $(SYNCED)  ## the documentation as a site, in build/site
 bench: $(SYNCED)  ## the numbers of the README, side by side in one run
 	$(BIN)/python -m benchmarks
 
-$(SYNCED): requirements.lock pyproject.toml .uv/bin/uv
+$(SYNCED): requirements.lock pyproject.toml hatch_build.py $(wildcard src/native/*) .uv/bin/uv
 	.uv/bin/uv venv --quiet --allow-existing --python $(PYTHON) .venv
 	VIRTUAL_ENV=.venv .uv/bin/uv pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=.venv .uv/bin/uv pip install --quiet --no-deps --editable .

@@ -68,9 +68,12 @@ class Recorder:
         self.journal: Journal | MemoryJournal | None = None
         self.lifespans = 0
         """Lifespans of apps that use this recorder now; the last one to end closes it."""
-        self._redactor = Redactor(settings)
-        self._is_llm_path = _path_test(settings.llm_paths)
+        self.redactor = Redactor(settings)
+        self.is_llm_path = _path_test(settings.llm_paths)
         self._before_record = settings.before_record
+        self.quick = settings.before_record is None
+        """Whether the common exchange may go the short way: see `capture.quick`."""
+        self.line_end = _line_end(self.server, self.process_id)
         self._writer: Writer | None = None
         self._lock = threading.RLock()
         self._tried_at = float("-inf")
@@ -182,8 +185,8 @@ class Recorder:
                 self._never_accepted += 1
                 return False
         try:
-            self._redactor.redact(exchange)
-            if exchange.path is not None and self._is_llm_path(exchange.path):
+            self.redactor.redact(exchange)
+            if exchange.path is not None and self.is_llm_path(exchange.path):
                 read_usage(exchange)
             if self._before_record is not None:
                 kept = self._ask_before_record(exchange)
@@ -193,6 +196,14 @@ class Recorder:
             line = self._line(exchange, journal.max_line_bytes)
         except Exception as error:  # the border: no failure of ours may reach a request
             self.capture_failed(error)
+            return False
+        return self.append(line, amended=amended)
+
+    def append(self, line: bytes, *, amended: bool = False) -> bool:
+        """Append an encoded record to the journal; tell whether it is there."""
+        journal = self.journal
+        if journal is None:
+            self._never_accepted += 1
             return False
         if journal.append(line, amended=amended):
             return True
@@ -229,7 +240,7 @@ class Recorder:
             kept = exchange
             self.strip(kept)
         kept.id, kept.revision = exchange_id, revision
-        self._redactor.redact(kept)
+        self.redactor.redact(kept)
         return kept
 
     def _line(self, exchange: Exchange, max_line_bytes: int) -> bytes:
@@ -378,6 +389,7 @@ class Recorder:
         journal, self.journal, self._writer = self.journal, None, None
         self._lock = threading.RLock()
         self.process_id = os.getpid()
+        self.line_end = _line_end(self.server, self.process_id)
         self._tried_at = float("-inf")
         self.lifespans = 0
         if self._closer is not None:
@@ -385,6 +397,12 @@ class Recorder:
             self._closer = None
         if journal is not None:
             journal.abandon_in_child()
+
+
+def _line_end(server: str, process_id: int) -> bytes:
+    """Give the end of an encoded record, from `cost` on, where nothing is to be told but these."""
+    line = _encode(Exchange(server=server, process_id=process_id)) + b"\n"
+    return line[line.index(b',"cost":') :]
 
 
 class _Waker:

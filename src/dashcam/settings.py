@@ -19,7 +19,7 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 ENV_PREFIX = "DASHCAM_"
 # Variables that are read elsewhere: not settings, but no typing errors either.
 LARGE_BATCHES = {"batch_size": 10_000, "batch_bytes": 16 * MIB, "batch_interval_s": 2.0}
-OTHER_VARIABLES = frozenset({"DASHCAM_FAILPOINT"})
+OTHER_VARIABLES = frozenset({"DASHCAM_FAILPOINT", "DASHCAM_PURE_PYTHON"})
 
 DEFAULT_BODY_CONTENT_TYPES = (
     "text/*",

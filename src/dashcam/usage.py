@@ -41,22 +41,37 @@ _decode_model = msgspec.json.Decoder(_Inner).decode
 
 
 def read_usage(exchange: Exchange) -> None:
-    """Fill in `model`, `input_tokens` and `output_tokens` where the answer tells them."""
+    """Fill in `model`, `input_tokens` and `output_tokens` where the bodies tell them."""
+    answer = exchange.response_body
+    if not isinstance(answer, str) or exchange.response_body_encoding != "utf-8":
+        answer = None
+    asked = exchange.request_body if isinstance(exchange.request_body, str) else None
+    for name, value in usage_of(asked, answer).items():
+        if getattr(exchange, name) is None:
+            setattr(exchange, name, value)
+
+
+def usage_of(asked: str | bytes | None, answer: str | bytes | None) -> dict[str, Any]:
+    """Find `model`, `input_tokens` and `output_tokens`, as far as the bodies tell them.
+
+    Args:
+        asked: the request's body, which names the model where the answer doesn't.
+        answer: the response's body: JSON, or events. Bytes must be whole JSON in UTF-8.
+    """
     found: dict[str, Any] = {}
-    body = exchange.response_body
-    if isinstance(body, str) and exchange.response_body_encoding == "utf-8":
-        for text in _json_texts(body):
+    if isinstance(answer, bytes):
+        _read(answer, found)
+    elif answer is not None:
+        for text in _json_texts(answer):
             _read(text, found)
-    if "model" not in found and exchange.model is None and isinstance(exchange.request_body, str):
+    if "model" not in found and asked is not None:
         try:
-            model = _decode_model(exchange.request_body).model
-        except (msgspec.MsgspecError, UnicodeEncodeError):
+            model = _decode_model(asked).model
+        except (msgspec.MsgspecError, UnicodeError):
             model = None
         if isinstance(model, str):
             found["model"] = model[:200]
-    for name, value in found.items():
-        if getattr(exchange, name) is None:
-            setattr(exchange, name, value)
+    return found
 
 
 def _json_texts(body: str) -> list[str]:
@@ -74,13 +89,13 @@ def _json_texts(body: str) -> list[str]:
     return texts if len(texts) <= 8 else [*texts[:2], *texts[-6:]]
 
 
-def _read(text: str, found: dict[str, Any]) -> None:
+def _read(text: str | bytes, found: dict[str, Any]) -> None:
     try:
         answer = _decode_answer(text)
         for part in (answer.message, answer.response):
             if isinstance(part, dict):  # Anthropic's message_start, OpenAI's response.completed
                 _take(msgspec.convert(part, _Inner), found)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, UnicodeError):
         return
     _take(answer, found)
 

@@ -559,7 +559,7 @@ def test_back_pressure_reaches_the_app(recorder):
     "broken",
     [
         "record",
-        "_redactor.redact",
+        "redactor.redact",
         "_line",
         "journal.append",
         "journal.begin",

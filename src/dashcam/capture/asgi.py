@@ -8,13 +8,15 @@ completes the response: before that one the finished record goes into the journa
 import inspect
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
+
+from uuid_utils import uuid7
 
 from dashcam.capture.annotation import current
 from dashcam.capture.observation import Observation, checked_identity, recorder_for
 from dashcam.capture.route import route_template
 from dashcam.errors import JournalError
-from dashcam.exchange import Exchange
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
@@ -149,15 +151,18 @@ class Capture(Observation):
             # Any iterable is allowed, and one that can be read only once must be left whole.
             headers = scope["headers"] = list(headers)
         client = scope.get("client")
-        super().__init__(
+        self.begin(
             recorder,
-            method=scope["method"],
-            scheme=scope.get("scheme", "http"),
-            path=scope["path"],
-            query=scope.get("query_string", b"").decode("latin-1"),
-            http_version=scope.get("http_version", ""),
-            client_ip=client[0] if client else None,
-            headers=headers,
+            perf_counter_ns(),
+            time.time_ns(),
+            str(uuid7()),
+            scope["method"],
+            scope.get("scheme", "http"),
+            scope["path"],
+            scope.get("query_string", b"").decode("latin-1"),
+            scope.get("http_version", ""),
+            client[0] if client else None,
+            headers,
         )
         self._scope = scope
         self._receive = receive
@@ -188,9 +193,10 @@ class Capture(Observation):
             kind = message["type"]
             if kind == "http.request":
                 body = message.get("body", b"")
+                final = not message.get("more_body", False)
                 if body:
-                    self.request_chunk(body)
-                if not message.get("more_body", False):
+                    self.request_chunk(body, final=final)
+                if final:
                     self.request_complete = True
             elif kind == "http.disconnect" and not self.finished:
                 self.disconnected = True
@@ -207,7 +213,7 @@ class Capture(Observation):
                 self.send_error = error
                 raise
             return
-        at_ns = time.perf_counter_ns()
+        at_ns = perf_counter_ns()
         chunk = None
         try:
             kind = message["type"]
@@ -326,19 +332,19 @@ class Capture(Observation):
         """Give the route's template, where the framework tells it."""
         return route_template(self._scope, server_root_path=self._root_path)
 
-    def add_owner(self, exchange: Exchange) -> None:
-        """Fill in user_id and api_key_id from `scope["state"]`, else `scope["user"]`."""
+    def framework_owner(self) -> tuple[str | None, str | None]:
+        """Give user_id and api_key_id from `scope["state"]`, else `scope["user"]`."""
         scope = self._scope
+        user_id = api_key_id = None
         state = scope.get("state")
         if state:
             user_id = state.get("user_id")
             api_key_id = state.get("api_key_id")
-            if user_id is not None:
-                exchange.user_id = str(user_id)
-            if api_key_id is not None:
-                exchange.api_key_id = str(api_key_id)
-        if exchange.user_id is None and "user" in scope:
-            exchange.user_id = _name_of(scope["user"])
+            user_id = None if user_id is None else str(user_id)
+            api_key_id = None if api_key_id is None else str(api_key_id)
+        if user_id is None and "user" in scope:
+            user_id = _name_of(scope["user"])
+        return user_id, api_key_id
 
 
 def _name_of(user: Any) -> str | None:

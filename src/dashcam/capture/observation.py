@@ -10,20 +10,19 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from uuid_utils import uuid7
-
 from dashcam.capture.annotation import Annotations
 from dashcam.capture.body import BodyBuffer
+from dashcam.capture.observed import Observed, entry_of
+from dashcam.capture.quick import REFUSED, quick_line
+from dashcam.capture.traceparent import parse_traceparent
 from dashcam.errors import SettingsError
-from dashcam.exchange import AMENDED, FINISHED, Exchange, Identity, timestamp
+from dashcam.exchange import AMENDED, FINISHED, Exchange, Identity
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
 
 TIMELINE_ENTRIES = 256
 TRACEBACK_CHARACTERS = 32_768
-ENTRY_BYTES = 480  # what a slot of the table of requests in flight holds
 LINE_STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl")
 FINAL_EVENTS = (
     b"data: [DONE]",
@@ -35,12 +34,7 @@ FINAL_EVENTS = (
 )
 """What ends a stream for its reader, by custom: a client that leaves then has had it all."""
 
-REFUSED = ("quota_exceeded", "unauthenticated")
-"""Outcomes whose record is small: no headers, bodies and query, unless `keep="all"` was said."""
-
 RawHeaders = list[tuple[bytes, bytes]]
-
-_encode_entry = msgspec.json.Encoder().encode
 
 
 def recorder_for(recorder: "Recorder | None", settings: dict[str, Any]) -> "Recorder":
@@ -60,128 +54,53 @@ def recorder_for(recorder: "Recorder | None", settings: dict[str, Any]) -> "Reco
     return recorder
 
 
-class Observation:
-    """The state of one request: filled by a middleware, turned into a record by `finish`."""
+class Observation(Observed):
+    """One request being watched: filled by a middleware, turned into a record by `finish`."""
 
-    __slots__ = (
-        "began_ns",
-        "client_ip",
-        "content_length",
-        "disconnected",
-        "duration_ns",
-        "finished",
-        "host",
-        "http_version",
-        "id",
-        "identity",
-        "journal",
-        "method",
-        "path",
-        "query",
-        "recorded",
-        "recorder",
-        "request_body",
-        "request_complete",
-        "request_header",
-        "request_headers",
-        "request_id",
-        "request_timestamp",
-        "response_body",
-        "response_bytes",
-        "response_chunks",
-        "response_headers",
-        "said",
-        "scheme",
-        "slot",
-        "status_code",
-        "timeline",
-        "ttfb_ns",
-    )
+    __slots__ = ()
 
     recorder: "Recorder"
     said: Annotations | None
-    request_body: BodyBuffer | None
+    request_body: BodyBuffer | bytes | None
     response_body: BodyBuffer | bytes | None
-    response_headers: RawHeaders
     identity: Identity | None
 
-    def __init__(
-        self,
-        recorder: "Recorder",
-        *,
-        method: str,
-        scheme: str,
-        path: str,
-        query: str,
-        http_version: str,
-        client_ip: str | None,
-        headers: RawHeaders,
-    ) -> None:
-        self.recorder = recorder
-        self.began_ns = time.perf_counter_ns()
-        self.request_timestamp = timestamp(time.time_ns())
-        self.id = str(uuid7())
-        self.method = method
-        self.scheme = scheme
-        self.path = path
-        self.query = query
-        self.http_version = http_version
-        self.client_ip = client_ip
-        self.request_headers = headers
-        self.request_header: dict[bytes, bytes] = dict(headers)  # the last one of a name
-        host = self.request_header.get(b"host")
-        self.host = None if host is None else host.decode("latin-1")
-        request_id = self.request_header.get(b"x-request-id")
-        self.request_id = None if request_id is None else request_id.decode("latin-1")
-        self.said = None
-        self.identity = None
-        self.request_body = None
-        self.request_complete = False
-        self.response_body = None
-        self.response_bytes = 0
-        self.response_chunks = 0
-        self.response_headers = []
-        self.content_length: int | None = None
-        self.status_code: int | None = None
-        self.timeline: list[tuple[float, int]] | None = None
-        self.ttfb_ns: int | None = None
-        self.duration_ns: int | None = None
-        self.disconnected = False
-        self.finished = False
-        self.recorded = False
-        self.journal = recorder.journal
-        self.slot = self.journal.begin(self._entry()) if self.journal is not None else -1
-
     def _entry(self) -> bytes:
-        """Say what shall be known of this request should the process die while serving it."""
-        fields = [
-            self.id,
-            self.request_timestamp,
-            self.method,
-            self.scheme,
-            self.host,
-            self.path,
-            self.client_ip,
-            self.request_id,
-        ]
-        try:
-            entry = _encode_entry(fields)
-        except UnicodeEncodeError:
-            fields = [text and text.encode("utf-8", "replace").decode() for text in fields]
-            entry = _encode_entry(fields)
-        if len(entry) <= ENTRY_BYTES:
-            return entry
-        fields[4:] = [self.host and self.host[:60], self.path[:80], self.client_ip, None]
-        entry = _encode_entry(fields)
-        return entry if len(entry) <= ENTRY_BYTES else _encode_entry([*fields[:3], *[None] * 5])
+        return entry_of(self)
 
-    def request_chunk(self, chunk: bytes) -> None:
-        """Take notice of a piece of the request's body that the app was given."""
+    def request_chunk(self, chunk: bytes, *, final: bool = False) -> None:
+        """Take notice of a piece of the request's body that the app was given.
+
+        Args:
+            chunk: the bytes.
+            final: whether nothing follows.
+        """
+        recorder = self.recorder
+        budget = recorder.budget
+        body = self.request_body
+        if body is None and final and type(chunk) is bytes:
+            size = len(chunk)
+            if size <= recorder.max_body_bytes:
+                granted = budget.take(size)
+                if granted == size:
+                    self.request_body = chunk  # the whole body: no buffer is needed
+                    return
+                budget.give(granted)
+        if not isinstance(body, BodyBuffer):
+            buffer = BodyBuffer(recorder.max_body_bytes, budget)
+            if body is not None:
+                budget.give(len(body))
+                buffer.add(body)
+            body = self.request_body = buffer
+        body.add(chunk)
+
+    @property
+    def request_bytes(self) -> int:
+        """Bytes of the request's body that the app was given so far."""
         body = self.request_body
         if body is None:
-            recorder = self.recorder
-            body = self.request_body = BodyBuffer(recorder.max_body_bytes, recorder.budget)
-        body.add(chunk)
+            return 0
+        return body.total_bytes if isinstance(body, BodyBuffer) else len(body)
 
     def respond(self, status_code: int, headers: RawHeaders) -> None:
         """Take notice of the response's status and headers."""
@@ -258,8 +177,11 @@ class Observation:
 
     def release(self) -> None:
         """Give back the memory that the bodies took from the budget of all requests."""
-        if self.request_body is not None:
+        if type(self.request_body) is BodyBuffer:
             self.request_body.release()
+        elif type(self.request_body) is bytes:
+            self.recorder.budget.give(len(self.request_body))
+            self.request_body = None
         if type(self.response_body) is BodyBuffer:
             self.response_body.release()
 
@@ -287,6 +209,12 @@ class Observation:
             and random.random() >= recorder.sample_rate
         ):
             return
+        if revision == FINISHED and error is None and message is None and not self.recorded:
+            line = quick_line(self, outcome)
+            if line is not None:
+                recorder.append(line)
+                self.recorded = True
+                return
         exchange = self._exchange(revision, outcome)
         if error is not None:
             exchange.error_type = _type_name(error)
@@ -304,8 +232,6 @@ class Observation:
         self.recorded = True
 
     def _exchange(self, revision: int, outcome: str) -> Exchange:
-        header = self.request_header
-        user_agent = header.get(b"user-agent")
         began_ns = self.began_ns
         exchange = Exchange(
             id=self.id,
@@ -323,7 +249,7 @@ class Observation:
             http_version=self.http_version,
             status_code=self.status_code,
             client_ip=self.client_ip,
-            user_agent=None if user_agent is None else user_agent.decode("latin-1"),
+            user_agent=self.user_agent,
             request_id=self.request_id,
             request_headers=self.request_headers,
             response_headers=self.response_headers,
@@ -332,32 +258,28 @@ class Observation:
             server=self.recorder.server,
             process_id=self.recorder.process_id,
         )
-        traceparent = header.get(b"traceparent")
-        if traceparent is not None:
-            exchange.trace_id, exchange.span_id = parse_traceparent(traceparent)
+        exchange.user_id, exchange.api_key_id = self.owner()
+        if self.traceparent is not None:
+            exchange.trace_id, exchange.span_id = parse_traceparent(self.traceparent)
         if exchange.request_id is None:
             exchange.request_id = exchange.trace_id or self.id
         self._add_request_body(exchange)
         self._add_response_body(exchange)
         if self.response_chunks > 1:
             exchange.response_timeline = self.timeline
-        self.add_owner(exchange)
-        if self.identity is not None:
-            exchange.user_id = self.identity.user_id or exchange.user_id
-            exchange.api_key_id = self.identity.api_key_id or exchange.api_key_id
         return exchange
 
     def _add_request_body(self, exchange: Exchange) -> None:
         body = self.request_body
-        if body is not None:
+        exchange.request_body_bytes = self.request_bytes
+        if isinstance(body, BodyBuffer):
             exchange.request_body = body.body() or None
-            exchange.request_body_bytes = body.total_bytes
             exchange.request_body_truncated = body.truncated
         else:
-            exchange.request_body_bytes = 0
+            exchange.request_body = body or None
         if not self.request_complete:
             # The app didn't read it to the end: the client's own word is the better size.
-            declared = self.request_header.get(b"content-length", b"")
+            declared = self.declared_bytes or b""
             if declared.isdigit() and int(declared) > exchange.request_body_bytes:
                 exchange.request_body_bytes = int(declared)
                 exchange.request_body_truncated = True
@@ -376,8 +298,17 @@ class Observation:
         """Give the route's template, where the framework tells it."""
         return None
 
-    def add_owner(self, exchange: Exchange) -> None:
-        """Fill in user_id and api_key_id from where the framework keeps them."""
+    def owner(self) -> tuple[str | None, str | None]:
+        """Give user_id and api_key_id: by `identify`, else from where the framework keeps them."""
+        user_id, api_key_id = self.framework_owner()
+        identity = self.identity
+        if identity is None:
+            return user_id, api_key_id
+        return identity.user_id or user_id, identity.api_key_id or api_key_id
+
+    def framework_owner(self) -> tuple[str | None, str | None]:
+        """Give user_id and api_key_id from where the framework keeps them."""
+        return None, None
 
 
 def checked_identity(identity: object) -> Identity | None:
@@ -389,20 +320,6 @@ def checked_identity(identity: object) -> Identity | None:
     if identity is None or isinstance(identity, Identity):
         return identity
     raise TypeError(f"identify must return dashcam.Identity or None, got {type(identity).__name__}")
-
-
-def parse_traceparent(value: bytes) -> tuple[str | None, str | None]:
-    """Read trace id and span id from a `traceparent` header (W3C Trace Context, level 1)."""
-    parts = value.decode("latin-1").strip().split("-")
-    if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2]:
-        return None, None
-    version, trace_id, span_id = parts[:3]
-    hexadecimal = set("0123456789abcdef")
-    if not hexadecimal.issuperset(version + trace_id + span_id) or version == "ff":
-        return None, None
-    if trace_id == "0" * 32 or span_id == "0" * 16:
-        return None, None
-    return trace_id, span_id
 
 
 def _type_name(error: BaseException) -> str:

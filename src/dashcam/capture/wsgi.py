@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from uuid_utils import uuid7
+
 from dashcam.capture.annotation import current
 from dashcam.capture.observation import Observation, checked_identity, recorder_for
 from dashcam.capture.route import django_route
-from dashcam.exchange import Exchange
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
@@ -66,15 +67,18 @@ class Capture(Observation):
         self, recorder: "Recorder", environ: Environ, start_response: Callable[..., Any]
     ) -> None:
         protocol = str(environ.get("SERVER_PROTOCOL", ""))
-        super().__init__(
+        self.begin(
             recorder,
-            method=environ["REQUEST_METHOD"],
-            scheme=environ.get("wsgi.url_scheme", "http"),
-            path=_path(environ),
-            query=environ.get("QUERY_STRING", ""),
-            http_version=protocol.removeprefix("HTTP/"),
-            client_ip=environ.get("REMOTE_ADDR") or None,
-            headers=_headers(environ),
+            time.perf_counter_ns(),
+            time.time_ns(),
+            str(uuid7()),
+            environ["REQUEST_METHOD"],
+            environ.get("wsgi.url_scheme", "http"),
+            _path(environ),
+            environ.get("QUERY_STRING", ""),
+            protocol.removeprefix("HTTP/"),
+            environ.get("REMOTE_ADDR") or None,
+            _headers(environ),
         )
         self._environ = environ
         self._start_response = start_response
@@ -225,11 +229,10 @@ class Capture(Observation):
             return f"{self._environ.get('SCRIPT_NAME', '')}{self._rule}"
         return django_route(self._environ.get("PATH_INFO", "/"))
 
-    def add_owner(self, exchange: Exchange) -> None:
-        """Fill in user_id from what the server has authenticated."""
+    def framework_owner(self) -> tuple[str | None, str | None]:
+        """Give user_id from what the server has authenticated."""
         user = self._environ.get("REMOTE_USER")
-        if user:
-            exchange.user_id = str(user)
+        return (str(user) if user else None), None
 
 
 class _Body:
@@ -323,11 +326,12 @@ class _Input:
     def _seen(self, data: bytes, *, asked: bool) -> bytes:
         try:
             if data:
-                self._capture.request_chunk(data)
-                body = self._capture.request_body
-                declared = self._capture.request_header.get(b"content-length", b"")
-                if body is not None and declared.isdigit():
-                    self._capture.request_complete = body.total_bytes >= int(declared)
+                capture = self._capture
+                declared = capture.declared_bytes or b""
+                bound = int(declared) if declared.isdigit() else None
+                capture.request_chunk(data, final=len(data) == bound)
+                if bound is not None:
+                    capture.request_complete = capture.request_bytes >= bound
             elif asked:
                 self._capture.request_complete = True
         except Exception as error:  # the border: see DashcamWSGIMiddleware

@@ -24,23 +24,23 @@ from dashcam.journal.directory import (
 )
 from dashcam.journal.frame import (
     AMENDED,
-    FRAME_AFTER_PUBLISHED,
     FRAME_HEADER_BYTES,
-    FRAME_SEED,
     GAP,
     RECORD,
     SEGMENT_HEADER_BYTES,
-    VOID,
-    frame_bytes,
-    published,
 )
 from dashcam.journal.keeper import Keeper
 from dashcam.journal.open_table import Gap, OpenTable
+from dashcam.journal.pen import ATOMIC
 from dashcam.journal.reader import Source
 from dashcam.journal.segment import Segment
 
-KEEPER_BYTES_SHIFT = 20  # the keeper looks whenever another MiB has been appended
-WAKE_BYTES_SHIFT = 22  # the writer is woken whenever another 4 MiB have been appended
+KEEPER_BYTES = 1 << 20  # the keeper looks whenever another MiB has been appended
+WAKE_BYTES = 4 << 20  # the writer is woken whenever another 4 MiB have been appended
+
+
+def _next_multiple(offset: int, step: int) -> int:
+    return (offset // step + 1) * step
 
 
 class Journal:
@@ -80,7 +80,6 @@ class Journal:
         self.segment_bytes = segment_bytes
         self.journal_bytes = journal_bytes
         self.max_line_bytes = segment_bytes - SEGMENT_HEADER_BYTES - FRAME_HEADER_BYTES - 8
-        self.accepted = 0
         self.amended = 0
         self.dropped = 0
         self.last_error: str | None = None
@@ -90,17 +89,22 @@ class Journal:
         self._lock = threading.RLock()
         self._busy = False
         self._closed = False
-        self._sequence = 0
         self._encode_gap = encode_gap
         self._wake = wake
         self._wake_after = wake_after
         self._wake_at = wake_after
+        self._wake_at_offset = WAKE_BYTES
+        self._ring_at = KEEPER_BYTES
         self._next_segment_id = 1
         self.prepared: deque[Segment] = deque()
         self.sealed: deque[Segment] = deque()
         self.bell = Bell()
         try:
             self._table = OpenTable(partial)
+            self.begin = self._table.begin
+            """Note a request in flight: what shall be known of it should this process die."""
+            self.end = self._table.end
+            """Forget a request in flight: its record is appended."""
             write_checkpoint(partial, Checkpoint())
             self.segment = self.new_segment(partial)
             self.segment.activate(1)
@@ -139,7 +143,7 @@ class Journal:
         """Append one line; it survives this process from the moment the call returns.
 
         Safe from several threads, signal handlers and finalizers (one that interrupts an append
-        of its own thread is dropped).
+        of its own thread may be dropped).
 
         Args:
             line: the record.
@@ -148,10 +152,23 @@ class Journal:
         Returns:
             False: there was no room, or the journal is closed; counted in `dropped`.
         """
-        return self._append(line, AMENDED if amended else RECORD)
+        if amended:
+            return self._append(line, AMENDED)
+        if ATOMIC:
+            pen = self.segment.pen
+            try:
+                end = pen.write(line, crc32(line), RECORD)
+            except BaseException:
+                self.drop()
+                raise
+            if end:
+                if end >= self._ring_at or pen.accepted >= self._wake_at:
+                    self._notice(end)
+                return True
+        return self._append(line, RECORD)
 
     def _append(self, line: bytes, kind: int) -> bool:
-        length = len(line)
+        """Append under the lock, which rolling needs, and a pen that is not atomic."""
         payload_crc = crc32(line)  # of a long line without the GIL, so outside the lock
         with self._lock:
             if self._busy or self._closed or self.vanished:
@@ -159,77 +176,33 @@ class Journal:
                 return False
             self._busy = True
             try:
-                segment = self.segment
-                at = segment.offset
-                end = at + frame_bytes(length)
-                if end > segment.capacity:
-                    if not self._roll(length):
+                end = self.segment.pen.write(line, payload_crc, kind)
+                if not end:
+                    if not self._roll(len(line)):
                         self._drop()
                         return False
-                    segment = self.segment
-                    at = segment.offset
-                    end = at + frame_bytes(length)
-                sequence = self._sequence + 1
-                accepted = self.accepted + (kind == RECORD)
-                if failpoint.ACTIVE:
-                    failpoint.failpoint("reserve")
-                # Reserved from here on: whatever happens, this place is not used again.
-                segment.offset = end
-                self._sequence = sequence
-                try:
-                    crc = crc32(
-                        FRAME_SEED.pack(
-                            self.journal_id,
-                            segment.segment_id,
-                            at,
-                            length,
-                            kind,
-                            sequence,
-                            accepted,
-                        ),
-                        payload_crc,
-                    )
-                    body = at + FRAME_HEADER_BYTES
-                    if failpoint.ACTIVE:
-                        self._copy_slowly(segment, body, line)
-                    segment.map[body : body + length] = line
-                    segment.map[at + 8 : body] = FRAME_AFTER_PUBLISHED.pack(
-                        crc, kind, sequence, accepted
-                    )
-                    if failpoint.ACTIVE:
-                        failpoint.failpoint("publish")
-                    segment.words[at >> 3] = published(length)
-                except BaseException:
-                    self._publish_void(segment, at, length, sequence)
-                    self._drop()
-                    raise
-                self.accepted = accepted
+                    end = self.segment.pen.write(line, payload_crc, kind)
                 if kind == AMENDED:
                     self.amended += 1
+            except BaseException:
+                self._drop()
+                raise
             finally:
                 self._busy = False
-        if at >> KEEPER_BYTES_SHIFT != end >> KEEPER_BYTES_SHIFT:
-            self.bell.ring()
-        if accepted >= self._wake_at or at >> WAKE_BYTES_SHIFT != end >> WAKE_BYTES_SHIFT:
-            self._wake_at = accepted + self._wake_after
-            self._wake()
+        if end >= self._ring_at or self.segment.pen.accepted >= self._wake_at:
+            self._notice(end)
         return True
 
-    def _copy_slowly(self, segment: Segment, body: int, line: bytes) -> None:
-        half = len(line) // 2
-        segment.map[body : body + half] = line[:half]
-        failpoint.failpoint("mid_copy")
-
-    def _publish_void(self, segment: Segment, at: int, length: int, sequence: int) -> None:
-        """Make a place that could not be filled a frame that says nothing."""
-        accepted = self.accepted
-        seed = FRAME_SEED.pack(
-            self.journal_id, segment.segment_id, at, length, VOID, sequence, accepted
-        )
-        segment.map[at + 8 : at + FRAME_HEADER_BYTES] = FRAME_AFTER_PUBLISHED.pack(
-            crc32(seed, 0), VOID, sequence, accepted
-        )
-        segment.words[at >> 3] = published(length)
+    def _notice(self, end: int) -> None:
+        """Ring the keeper for each MiB, and the writer for enough records or bytes."""
+        accepted = self.segment.pen.accepted
+        if end >= self._ring_at:
+            self._ring_at = _next_multiple(end, KEEPER_BYTES)
+            self.bell.ring()
+        if accepted >= self._wake_at or end >= self._wake_at_offset:
+            self._wake_at = accepted + self._wake_after
+            self._wake_at_offset = _next_multiple(end, WAKE_BYTES)
+            self._wake()
 
     def _roll(self, length: int) -> bool:
         """Go on to the prepared segment; False when none is ready or the line never fits."""
@@ -241,8 +214,12 @@ class Journal:
         if failpoint.ACTIVE:
             failpoint.failpoint("roll")
         following = self.prepared.popleft()
-        following.activate(self._sequence + 1)
-        self.sealed.append(self.segment)
+        full, pen = self.segment, following.pen
+        full.pen.seal()  # from here on its counters stand still
+        pen.sequence, pen.accepted = full.pen.sequence, full.pen.accepted
+        following.activate(pen.sequence + 1)
+        self.sealed.append(full)
+        self._ring_at, self._wake_at_offset = KEEPER_BYTES, WAKE_BYTES
         self.segment = following
         self.bell.ring()
         return True
@@ -250,7 +227,7 @@ class Journal:
     def finish_segment(self) -> None:
         """Let the present segment take no more: the next record begins another one."""
         with self._lock:
-            self.segment.capacity = self.segment.offset
+            self.segment.pen.seal()
 
     def _drop(self) -> None:
         self.dropped += 1
@@ -258,7 +235,7 @@ class Journal:
             self._table.count_drop(time.time_ns())
 
     def drop(self) -> None:
-        """Count a record that could not even be encoded."""
+        """Count a record that could not be taken."""
         with self._lock:
             self._drop()
 
@@ -273,31 +250,20 @@ class Journal:
             if self._append(self._encode_gap(gap), GAP):
                 self._table.forget_gap(gap)
 
-    def begin(self, entry: bytes) -> int:
-        """Note a request in flight: what shall be known of it should this process die.
-
-        Args:
-            entry: opaque bytes, at most 504.
-
-        Returns:
-            The slot, for `end`; -1 when there is none (counted in `open_table_overflows`).
-        """
-        return -1 if self._closed else self._table.begin(entry)
-
-    def end(self, slot: int) -> None:
-        """Forget a request in flight: its record is appended."""
-        if not self._closed:
-            self._table.end(slot)
+    @property
+    def accepted(self) -> int:
+        """Records that were appended, amendments and gaps not counted."""
+        return self.segment.pen.accepted
 
     @property
     def sequence(self) -> int:
         """The number of the newest frame."""
-        return self._sequence
+        return self.segment.pen.sequence
 
     @property
     def in_flight(self) -> int:
         """Requests that are noted as in flight."""
-        return 0 if self._closed else self._table.in_flight
+        return self._table.in_flight
 
     @property
     def open_table_overflows(self) -> int:
@@ -314,6 +280,7 @@ class Journal:
             if self._closed:
                 return
             self._closed = True
+            self.segment.pen.seal()
         self._keeper.stop()
         for segment in (*self.sealed, self.segment, *self.prepared):
             segment.close()

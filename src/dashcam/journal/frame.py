@@ -16,6 +16,8 @@ import struct
 from typing import NamedTuple
 from zlib import crc32
 
+from dashcam.native import native
+
 VERSION = 1
 FRAME_MAGIC = 0x4D414344  # "DCAM"
 SEGMENT_MAGIC = b"DCAMSEG\x00"
@@ -140,6 +142,25 @@ def parse(
         segment_id: of the segment.
         max_frames: stop after so many.
     """
+    if native is not None:
+        found, consumed, stop = native.parse_frames(
+            block, base, limit, journal_id, segment_id, max_frames
+        )
+        return Parsed([Frame(*each) for each in found], consumed, stop)
+    return parse_in_python(
+        block,
+        base=base,
+        limit=limit,
+        journal_id=journal_id,
+        segment_id=segment_id,
+        max_frames=max_frames,
+    )
+
+
+def parse_in_python(
+    block: bytes, *, base: int, limit: int, journal_id: int, segment_id: int, max_frames: int
+) -> Parsed:
+    """Do the same as `parse`, without the compiled module."""
     frames: list[Frame] = []
     at = 0
     size = len(block)

@@ -66,6 +66,7 @@ class Keeper:
         """Do what is due now."""
         if not self._journal.path.is_dir():
             self._journal.vanished = True
+            self._journal.finish_segment()
             self._trouble("vanished", f"the journal directory {self._journal.path} was removed")
             return
         self._populate()

@@ -15,6 +15,7 @@ from zlib import crc32
 import msgspec
 
 from dashcam.journal.segment import MADV_DONTFORK
+from dashcam.journal.slots import Slots
 
 NAME = "open.tbl"
 MAGIC = b"DCAMOPEN"
@@ -58,35 +59,21 @@ class OpenTable:
             os.close(fd)
         self._words = memoryview(self._map).cast("Q")
         self._map[: HEADER.size] = HEADER.pack(MAGIC, VERSION, slots, SLOT_BYTES, HEADER_BYTES)
-        # Byte offsets of free slots; the lowest are used first, so that few pages are touched.
-        self._free = [HEADER_BYTES + slot * SLOT_BYTES for slot in reversed(range(slots))]
-        self._slots = slots
-        self.overflows = 0
+        self._slots = Slots(self._map, first_at=HEADER_BYTES, slot_bytes=SLOT_BYTES, slots=slots)
+        self.begin = self._slots.begin
+        """Take a slot for an entry; give it, or -1: none is free, or the entry is too long."""
+        self.end = self._slots.end
+        """Free a slot."""
 
     @property
     def in_flight(self) -> int:
-        """How many slots are taken."""
-        return self._slots - len(self._free)
+        """How many slots are taken; none once the table is closed."""
+        return self._slots.taken
 
-    def begin(self, entry: bytes) -> int:
-        """Take a slot for an entry; -1 when there is none, or the entry is too long."""
-        size = len(entry)
-        try:
-            if size > ENTRY_BYTES:
-                raise IndexError
-            at = self._free.pop()  # one atomic call: safe between threads and in handlers
-        except IndexError:
-            self.overflows += 1
-            return -1
-        self._map[at + 8 : at + 8 + size] = entry
-        self._words[at >> 3] = size | crc32(entry) << 32
-        return at
-
-    def end(self, slot: int) -> None:
-        """Free a slot."""
-        if slot >= 0:
-            self._words[slot >> 3] = 0
-            self._free.append(slot)
+    @property
+    def overflows(self) -> int:
+        """How many entries found no slot."""
+        return self._slots.overflows
 
     def count_drop(self, now_ns: int) -> None:
         """Count one dropped record."""
@@ -114,7 +101,7 @@ class OpenTable:
 
     def close(self) -> None:
         """Unmap; the file stays."""
-        self._free = []
+        self._slots.close()
         self._words.release()
         self._map.close()
 

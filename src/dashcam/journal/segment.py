@@ -15,6 +15,7 @@ from dashcam.journal.frame import (
     SegmentHeader,
     encode_segment_header,
 )
+from dashcam.journal.pen import Pen
 
 MADV_DONTFORK = 10
 MADV_POPULATE_WRITE = 23
@@ -58,8 +59,6 @@ class Segment:
     ) -> None:
         self.segment_id = segment_id
         self.path = directory / segment_name(segment_id)
-        self.capacity = size
-        self.offset = SEGMENT_HEADER_BYTES
         self.synced_offset = 0
         self._header = SegmentHeader(
             VERSION, segment_id, journal_id, 0, time.time_ns(), fingerprint
@@ -76,8 +75,24 @@ class Segment:
             os.unlink(self.path)
             raise
         self.populated = 0
-        self.words = memoryview(self.map).cast("Q")
         self.map[:SEGMENT_HEADER_BYTES] = encode_segment_header(self._header)
+        self.pen = Pen(
+            self.map,
+            journal_id=journal_id,
+            segment_id=segment_id,
+            offset=SEGMENT_HEADER_BYTES,
+            capacity=size,
+        )
+
+    @property
+    def offset(self) -> int:
+        """Where the next frame goes."""
+        return self.pen.offset
+
+    @property
+    def capacity(self) -> int:
+        """Where the last frame must end."""
+        return self.pen.capacity
 
     def activate(self, first_sequence: int) -> None:
         """Put the segment into use: the one before it is sealed by this."""
@@ -118,7 +133,7 @@ class Segment:
             return
         fd, self.fd = self.fd, -1
         try:
-            self.words.release()
+            self.pen.lift()
             self.map.close()
         except BufferError:  # another thread is in the middle of a write: let it end
             _unmapped_later.append(self.map)

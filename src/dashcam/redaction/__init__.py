@@ -7,6 +7,8 @@ import re
 from base64 import b64encode
 from typing import Any
 
+import msgspec
+
 from dashcam.exchange import Exchange
 from dashcam.redaction.bodies import Kind, Unparsable, decode_text, decompress, redact_pairs
 from dashcam.redaction.json_text import plain_json
@@ -26,6 +28,8 @@ _CHARSET = re.compile(r"(?i)charset=[\"']?([A-Za-z0-9_.:-]{1,40})")
 REQUEST = ("body:", "request_body:*")
 RESPONSE = ("response_body:", "response_body:*")
 PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, URL = range(5)
+NOT_KEPT, JSON = range(2)
+_encode = msgspec.json.Encoder().encode
 
 
 class Redactor:
@@ -42,7 +46,12 @@ class Redactor:
         self._json = kind.json
         self._kind = kind
         self._media: dict[str, Any] = {}
-        self._headers: dict[bytes | str, tuple[int, str]] = {}
+        self._plain_media: dict[bytes, int] = {}
+        self._headers: dict[bytes | str, tuple[int, str, bytes, str, str]] = {}
+        self.judged = (self._headers, self._plain_media, self._rules.fields.safe)
+        """What was judged so far, for `encode_line`: headers by their raw name, as (kind, name,
+        start of its JSON, what its removal is called in a request, and in a response); content
+        types whose bodies are not kept or JSON; keys that are safe."""
         self.failures = 0
 
     def redact(self, exchange: Exchange) -> None:
@@ -111,7 +120,7 @@ class Redactor:
             judged = known.get(raw_name)
             if judged is None:
                 judged = self._judge(raw_name)
-            kind, name = judged
+            kind, name = judged[:2]
             if kind == SECRET:
                 removed.add(prefix + name)
                 continue
@@ -126,7 +135,7 @@ class Redactor:
             kept.append((name, value))
         return kept, content_type, encoding
 
-    def _judge(self, raw_name: bytes | str) -> tuple[int, str]:
+    def _judge(self, raw_name: bytes | str) -> tuple[int, str, bytes, str, str]:
         text = raw_name if isinstance(raw_name, str) else bytes(raw_name).decode("latin-1")
         name = text.lower()
         if self._rules.headers.is_secret(name):
@@ -137,9 +146,11 @@ class Redactor:
             kind = CONTENT_ENCODING
         else:
             kind = URL if name in URL_HEADERS else PLAIN
-        if len(self._headers) < 4096 and len(name) <= 200:
-            self._headers[raw_name] = (kind, name)
-        return kind, name
+        start = _encode([name])[:-1] + b","
+        judged = (kind, name, start, "header:" + name, "response_header:" + name)
+        if len(self._headers) < 4096 and len(name) <= 200 and "\x00" not in name:
+            self._headers[raw_name] = judged
+        return judged
 
     def _url(self, value: str, where: str, removed: set[str]) -> str:
         found: set[str] = set()
@@ -247,7 +258,24 @@ class Redactor:
         )
         if len(self._media) < 1024 and len(content_type) <= 200:
             self._media[content_type] = media
+            if not media[0] or redact == kind.json:
+                raw = content_type.encode("latin-1", "replace")
+                self._plain_media[raw] = JSON if media[0] else NOT_KEPT
         return media
+
+    def is_json(self, headers: Any) -> bool:
+        """Tell whether raw headers announce JSON that is kept, by what was judged so far."""
+        content_type = b""
+        for name, value in headers:
+            if name == b"content-type":
+                content_type = value
+        return self._plain_media.get(content_type) == JSON
+
+    def redact_query(self, query: str) -> tuple[str, list[str]]:
+        """Redact a query alone; give also the names of what was removed, in order."""
+        found: set[str] = set()
+        redacted = redact_pairs(query, self._rules.query, found)
+        return redacted, sorted(f"query:{name}"[:NAME_CHARACTERS] for name in found)
 
     def _rest(self, exchange: Exchange, removed: set[str]) -> None:
         try:

@@ -14,7 +14,8 @@ import msgspec
 from dashcam.redaction.rules import REDACTED, Names
 
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
-_KEYS = re.compile(r'"([^"]*+)"\s*+:')
+_KEYS = re.compile(r'"([^"]*+)"(?:\s|\\[nrt])*+:')
+_QUOTE = "\\u0022"  # how a key inside a string may be quoted
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 _MOST_EMBEDDED = 3
 
@@ -31,6 +32,8 @@ def may_hold_secret(text: str, names: Names) -> bool:
     written with escapes, or is a key of JSON inside a string.
     """
     found = _KEYS.findall(text)
+    if _QUOTE in text:
+        return True
     if names.safe.issuperset(found):
         return False
     return any("\\" in name or names.is_secret(name) for name in found)
@@ -43,7 +46,7 @@ def plain_json(data: bytes, names: Names) -> str | None:
         _validate(data)
     except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
         return None
-    if names.safe.issuperset(_KEYS.findall(text)):
+    if names.safe.issuperset(_KEYS.findall(text)) and _QUOTE not in text:
         return text
     return None
 

@@ -1,0 +1,166 @@
+"""What is known of one request: a bare struct, filled at the request's beginning.
+
+The compiled `Observed` has the same slots and the same `begin`; it is read in C when the
+request is recorded.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dashcam.exchange import timestamp
+from dashcam.native import native
+
+ENTRY_BYTES = 480  # what a slot of the table of requests in flight holds
+
+_encode_entry = msgspec.json.Encoder().encode
+
+
+class PythonObserved:
+    """The slots of one request."""
+
+    __slots__ = (
+        "began_ns",
+        "client_ip",
+        "content_length",
+        "declared_bytes",
+        "disconnected",
+        "duration_ns",
+        "finished",
+        "host",
+        "http_version",
+        "id",
+        "identity",
+        "journal",
+        "method",
+        "path",
+        "query",
+        "recorded",
+        "recorder",
+        "request_body",
+        "request_complete",
+        "request_headers",
+        "request_id",
+        "request_timestamp",
+        "response_body",
+        "response_bytes",
+        "response_chunks",
+        "response_headers",
+        "said",
+        "scheme",
+        "slot",
+        "status_code",
+        "timeline",
+        "traceparent",
+        "ttfb_ns",
+        "user_agent",
+    )
+
+    def begin(
+        self,
+        recorder: Any,
+        began_ns: int,
+        time_ns: int,
+        id: str,
+        method: str,
+        scheme: str,
+        path: str,
+        query: str,
+        http_version: str,
+        client_ip: str | None,
+        headers: list[Any],
+        /,
+    ) -> None:
+        """Fill the slots, and note the request as in flight.
+
+        Args:
+            recorder: whose journal the request is noted in.
+            began_ns: when it began, by `time.perf_counter_ns`.
+            time_ns: the same, since the epoch.
+            id: of the record.
+            method: of the request, as are the rest.
+            scheme: …
+            path: …
+            query: …
+            http_version: …
+            client_ip: …
+            headers: pairs of bytes, names in lower case; the last one of a name counts.
+
+        Raises:
+            TypeError: headers that are no pairs.
+        """
+        header = dict(headers)
+        self.recorder = recorder
+        self.began_ns = began_ns
+        self.id = id
+        self.request_timestamp = timestamp(time_ns)
+        self.method = method
+        self.scheme = scheme
+        self.path = path
+        self.query = query
+        self.http_version = http_version
+        self.client_ip = client_ip
+        self.request_headers = headers
+        self.host = _text(header.get(b"host"))
+        self.request_id = _text(header.get(b"x-request-id"))
+        self.user_agent = _text(header.get(b"user-agent"))
+        self.traceparent: bytes | None = header.get(b"traceparent")
+        self.declared_bytes: bytes | None = header.get(b"content-length")
+        self.said: Any = None
+        self.identity: Any = None
+        self.request_body: Any = None
+        self.request_complete = False
+        self.response_body: Any = None
+        self.response_bytes = 0
+        self.response_chunks = 0
+        self.response_headers: list[Any] = []
+        self.content_length: int | None = None
+        self.status_code: int | None = None
+        self.timeline: list[tuple[float, int]] | None = None
+        self.ttfb_ns: int | None = None
+        self.duration_ns: int | None = None
+        self.disconnected = False
+        self.finished = False
+        self.recorded = False
+        self.slot = -1
+        journal = self.journal = recorder.journal
+        if journal is not None:
+            self.slot = journal.begin(self._entry())
+
+    def _entry(self) -> bytes:
+        """Say what shall be known of this request should the process die while serving it."""
+        return entry_of(self)
+
+
+def entry_of(observed: Any) -> bytes:
+    """Encode a request in flight; what is too long for a slot is cut."""
+    fields = [
+        observed.id,
+        observed.request_timestamp,
+        observed.method,
+        observed.scheme,
+        observed.host,
+        observed.path,
+        observed.client_ip,
+        observed.request_id,
+    ]
+    try:
+        entry = _encode_entry(fields)
+    except UnicodeEncodeError:
+        fields = [text and text.encode("utf-8", "replace").decode() for text in fields]
+        entry = _encode_entry(fields)
+    if len(entry) <= ENTRY_BYTES:
+        return entry
+    host, path = fields[4], fields[5]
+    fields[4:] = [host and host[:60], path and path[:80], fields[6], None]
+    entry = _encode_entry(fields)
+    return entry if len(entry) <= ENTRY_BYTES else _encode_entry([*fields[:3], *[None] * 5])
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+Observed = PythonObserved
+if not TYPE_CHECKING and native is not None:
+    Observed = native.Observed

@@ -1,0 +1,288 @@
+/* The line of the common exchange, in one call: redacted and encoded at once.
+
+   Common is: finished without an error, headers that were judged before, and bodies that are
+   absent, not kept, or whole JSON without secrets. Everything else gives None, and the same
+   line is made by `Redactor` and msgspec; they also judge what is new, for the next time. */
+
+#include "native.h"
+
+enum { PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, URL }; /* as in redaction/__init__.py */
+enum { NOT_KEPT, JSON };
+
+#define MOST_REMOVED 32
+
+typedef struct {
+    PyObject *name[MOST_REMOVED];
+    int count;
+} Removed;
+
+/* Note a removed name, in order and once. */
+static int add_removed(Removed *removed, PyObject *name)
+{
+    int at = removed->count;
+    if (at == MOST_REMOVED || !PyUnicode_Check(name) || PyUnicode_GET_LENGTH(name) > 100)
+        return 0;
+    while (at > 0) {
+        int order = PyUnicode_Compare(removed->name[at - 1], name);
+        if (order == 0)
+            return 1;
+        if (order < 0)
+            break;
+        at--;
+    }
+    memmove(removed->name + at + 1, removed->name + at,
+            (size_t)(removed->count - at) * sizeof(PyObject *));
+    removed->name[at] = name;
+    removed->count++;
+    return 1;
+}
+
+/* Write the headers that are kept; `judged` maps a raw name to (kind, name, JSON, removed names). */
+static int put_headers(Out *out, PyObject *headers, PyObject *judged, int removed_at,
+                       Removed *removed, PyObject **content_type)
+{
+    *content_type = NULL;
+    if (!PyList_Check(headers) || !out_room(out, 8))
+        return 0;
+    *out->at++ = '[';
+    int first = 1;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++) {
+        PyObject *pair = PyList_GET_ITEM(headers, i);
+        if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2)
+            return 0;
+        PyObject *name = PyTuple_GET_ITEM(pair, 0), *value = PyTuple_GET_ITEM(pair, 1);
+        if (!PyBytes_CheckExact(name))
+            return 0;
+        PyObject *known = PyDict_GetItemWithError(judged, name);
+        if (known == NULL) {
+            PyErr_Clear();
+            return 0;
+        }
+        switch (PyLong_AsLong(PyTuple_GET_ITEM(known, 0))) {
+        case SECRET:
+            if (!add_removed(removed, PyTuple_GET_ITEM(known, removed_at)))
+                return 0;
+            continue;
+        case CONTENT_TYPE:
+            *content_type = value;
+            break;
+        case PLAIN:
+            break;
+        default:
+            return 0;
+        }
+        PyObject *prefix = PyTuple_GET_ITEM(known, 2);
+        if (!out_room(out, (size_t)PyBytes_GET_SIZE(prefix) + 8))
+            return 0;
+        if (!first)
+            *out->at++ = ',';
+        first = 0;
+        out_raw(out, PyBytes_AS_STRING(prefix), (size_t)PyBytes_GET_SIZE(prefix));
+        if (!out_latin1(out, value) || !out_room(out, 8))
+            return 0;
+        *out->at++ = ']';
+    }
+    *out->at++ = ']';
+    return 1;
+}
+
+/* Write a body with its encoding and sizes, as the keys that begin with `side`. */
+static int put_body(Out *out, PyObject *body, PyObject *content_type, PyObject *media,
+                    PyObject *safe, const char *side, long long bytes, long long limit)
+{
+    long kind = NOT_KEPT;
+    if (body != Py_None) {
+        if (!PyBytes_CheckExact(body) || PyBytes_GET_SIZE(body) > limit)
+            return 0;
+        if (PyBytes_GET_SIZE(body) > 0 && content_type != NULL) {
+            PyObject *known = PyDict_GetItemWithError(media, content_type);
+            if (known == NULL) {
+                PyErr_Clear();
+                return 0;
+            }
+            kind = PyLong_AsLong(known);
+        }
+    }
+    size_t side_size = strlen(side);
+    if (!out_room(out, 256))
+        return 0;
+    OUT(out, ",\"");
+    out_raw(out, side, side_size);
+    if (kind == JSON) {
+        OUT(out, "_body\":\"");
+        if (!copy_plain_json(out, (const uint8_t *)PyBytes_AS_STRING(body),
+                             PyBytes_GET_SIZE(body), safe) ||
+            !out_room(out, 256))
+            return 0;
+        OUT(out, "\",\"");
+    } else if (kind == NOT_KEPT) {
+        OUT(out, "_body\":null,\"");
+    } else {
+        return 0;
+    }
+    out_raw(out, side, side_size);
+    if (kind == JSON)
+        OUT(out, "_body_encoding\":\"utf-8\",\"");
+    else
+        OUT(out, "_body_encoding\":null,\"");
+    out_raw(out, side, side_size);
+    OUT(out, "_body_bytes\":");
+    out_integer(out, bytes);
+    OUT(out, ",\"");
+    out_raw(out, side, side_size);
+    OUT(out, "_body_truncated\":false");
+    return 1;
+}
+
+static int put_field(Out *out, const char *key, size_t key_size, PyObject *text)
+{
+    if (!out_room(out, key_size))
+        return 0;
+    out_raw(out, key, key_size);
+    return out_text(out, text);
+}
+#define FIELD(key, value)                                                                      \
+    do {                                                                                       \
+        if (!put_field(&out, ",\"" key "\":", sizeof(",\"" key "\":") - 1, value))             \
+            goto done;                                                                         \
+    } while (0)
+
+static long long integer(PyObject *value, long long missing)
+{
+    if (value == Py_None)
+        return missing;
+    long long result = PyLong_Check(value) ? PyLong_AsLongLong(value) : -1;
+    if (result == -1 && PyErr_Occurred())
+        PyErr_Clear();
+    return result;
+}
+
+/* encode_line(observed, outcome, route, query, user_id, api_key_id, trace_id, span_id, model,
+   input_tokens, output_tokens, removed, rules, suffix, limit) -> bytes | None
+
+   `removed` is a list of names or None; `rules` is (judged headers, judged content types, safe
+   keys); `suffix` is the line's end from `cost` on, the same for all. */
+PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 15 || !PyObject_TypeCheck(args[0], &ObservedType) || !PyTuple_Check(args[12]) ||
+        PyTuple_GET_SIZE(args[12]) != 3 || !PyBytes_Check(args[13])) {
+        PyErr_SetString(PyExc_TypeError, "encode_line takes an Observed and 14 more arguments");
+        return NULL;
+    }
+    PyObject **field = ((Observed *)args[0])->field;
+    PyObject *headers = PyTuple_GET_ITEM(args[12], 0), *media = PyTuple_GET_ITEM(args[12], 1);
+    PyObject *safe = PyTuple_GET_ITEM(args[12], 2);
+    long long limit = integer(args[14], 0);
+    long long began_ns = integer(field[F_began_ns], -1), ended_ns = integer(field[F_duration_ns], -1);
+    long long ttfb_ns = integer(field[F_ttfb_ns], began_ns);
+    long long status_code = integer(field[F_status_code], -1);
+    long long response_bytes = integer(field[F_response_bytes], -1);
+    long long chunks = integer(field[F_response_chunks], -1);
+    PyObject *request_body = field[F_request_body];
+    long long request_bytes = PyBytes_Check(request_body) ? PyBytes_GET_SIZE(request_body) : 0;
+    if (began_ns < 0 || ended_ns < began_ns || ttfb_ns < began_ns || status_code < 0 ||
+        response_bytes < 0 || chunks < 0 || chunks > 1)
+        Py_RETURN_NONE;
+    if (field[F_request_complete] != Py_True && field[F_declared_bytes] != Py_None)
+        Py_RETURN_NONE; /* the client's own word may be the better size */
+    Removed removed = {.count = 0};
+    if (args[11] != Py_None) {
+        if (!PyList_Check(args[11]))
+            Py_RETURN_NONE;
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(args[11]); i++)
+            if (!add_removed(&removed, PyList_GET_ITEM(args[11], i)))
+                Py_RETURN_NONE;
+    }
+    Out out;
+    if (!out_take(&out))
+        Py_RETURN_NONE;
+    PyObject *line = NULL, *request_type, *response_type;
+    OUT(&out, "{\"id\":");
+    if (!out_text(&out, field[F_id]))
+        goto done;
+    OUT(&out, ",\"revision\":1");
+    FIELD("request_timestamp", field[F_request_timestamp]);
+    FIELD("outcome", args[1]);
+    if (!out_room(&out, 256))
+        goto done;
+    OUT(&out, ",\"duration_ms\":");
+    out_milliseconds(&out, (ended_ns - began_ns) / 1000);
+    if (field[F_ttfb_ns] == Py_None) {
+        OUT(&out, ",\"ttfb_ms\":null");
+    } else {
+        OUT(&out, ",\"ttfb_ms\":");
+        out_milliseconds(&out, (ttfb_ns - began_ns) / 1000);
+    }
+    FIELD("method", field[F_method]);
+    FIELD("scheme", field[F_scheme]);
+    FIELD("host", field[F_host]);
+    FIELD("path", field[F_path]);
+    FIELD("route", args[2]);
+    FIELD("query", args[3]);
+    FIELD("http_version", field[F_http_version]);
+    if (!out_room(&out, 64))
+        goto done;
+    OUT(&out, ",\"status_code\":");
+    out_integer(&out, status_code);
+    FIELD("client_ip", field[F_client_ip]);
+    FIELD("user_agent", field[F_user_agent]);
+    FIELD("user_id", args[4]);
+    FIELD("api_key_id", args[5]);
+    FIELD("request_id", field[F_request_id] != Py_None ? field[F_request_id]
+                        : args[6] != Py_None           ? args[6]
+                                                       : field[F_id]);
+    FIELD("trace_id", args[6]);
+    FIELD("span_id", args[7]);
+    if (!out_room(&out, 64))
+        goto done;
+    OUT(&out, ",\"request_headers\":");
+    if (!put_headers(&out, field[F_request_headers], headers, 3, &removed, &request_type) ||
+        !out_room(&out, 64))
+        goto done;
+    OUT(&out, ",\"response_headers\":");
+    if (!put_headers(&out, field[F_response_headers], headers, 4, &removed, &response_type) ||
+        !out_room(&out, 64))
+        goto done;
+    OUT(&out, ",\"redacted\":[");
+    for (int i = 0; i < removed.count; i++) {
+        if (!out_text(&out, removed.name[i]) || !out_room(&out, 8))
+            goto done;
+        if (i + 1 < removed.count)
+            *out.at++ = ',';
+    }
+    *out.at++ = ']';
+    if (!put_body(&out, request_body, request_type, media, safe, "request", request_bytes, limit) ||
+        !put_body(&out, field[F_response_body], response_type, media, safe, "response",
+                  response_bytes, limit) ||
+        !out_room(&out, 256))
+        goto done;
+    OUT(&out, ",\"response_chunks\":");
+    out_integer(&out, chunks);
+    OUT(&out, ",\"response_timeline\":null");
+    FIELD("model", args[8]);
+    for (int i = 9; i <= 10; i++) {
+        if (!out_room(&out, 64))
+            goto done;
+        if (i == 9)
+            OUT(&out, ",\"input_tokens\":");
+        else
+            OUT(&out, ",\"output_tokens\":");
+        if (args[i] == Py_None)
+            OUT(&out, "null");
+        else if (PyLong_CheckExact(args[i]))
+            out_integer(&out, integer(args[i], 0));
+        else
+            goto done;
+    }
+    size_t suffix_size = (size_t)PyBytes_GET_SIZE(args[13]);
+    if (!out_room(&out, suffix_size))
+        goto done;
+    out_raw(&out, PyBytes_AS_STRING(args[13]), suffix_size);
+    line = PyBytes_FromStringAndSize(out.base, out.at - out.base);
+done:
+    out_give(&out);
+    if (line == NULL && !PyErr_Occurred())
+        Py_RETURN_NONE;
+    return line;
+}

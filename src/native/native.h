@@ -1,0 +1,71 @@
+/* What the request path and the writer's reading cost most for, in C.
+
+   Each part has a twin in Python that does the same and is what the tests compare it with:
+   where no compiler was at hand when dashcam was installed, the twins run alone. Everything
+   here holds the GIL from its beginning to its end, so each call is one step for every other
+   thread, and no signal handler or finalizer comes between. */
+
+#ifndef DASHCAM_NATIVE_H
+#define DASHCAM_NATIVE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the journal is little-endian and so is this code; the twins in Python run anywhere"
+#endif
+
+/* crc.c */
+uint32_t crc32_more(uint32_t crc, const void *data, size_t size);
+void crc32_make_tables(void);
+
+/* out.c: a buffer that text is written to, never by two at once */
+typedef struct {
+    char *base, *at, *end;
+} Out;
+
+int out_take(Out *out);
+void out_give(Out *out);
+int out_room(Out *out, size_t size);
+int out_text(Out *out, PyObject *text);
+int out_escaped(Out *out, const char *utf8, Py_ssize_t size);
+int out_latin1(Out *out, PyObject *bytes);
+void out_raw(Out *out, const char *data, size_t size);
+void out_integer(Out *out, long long value);
+void out_milliseconds(Out *out, long long microseconds);
+#define OUT(out, literal) out_raw(out, literal, sizeof(literal) - 1)
+
+/* json_text.c */
+int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *safe);
+
+/* observed.c: the state of one request, a Python object whose slots are read here */
+#define OBSERVED_FIELDS(X)                                                                     \
+    X(recorder) X(journal) X(slot) X(began_ns) X(id) X(request_timestamp) X(method) X(scheme)  \
+    X(host) X(path) X(query) X(http_version) X(client_ip) X(user_agent) X(request_id)          \
+    X(traceparent) X(declared_bytes) X(request_headers) X(request_body) X(request_complete)    \
+    X(status_code) X(response_headers) X(content_length) X(response_body) X(response_bytes)    \
+    X(response_chunks) X(timeline) X(ttfb_ns) X(duration_ns) X(said) X(identity)               \
+    X(disconnected) X(finished) X(recorded)
+
+#define OBSERVED_ENUM(name) F_##name,
+enum { OBSERVED_FIELDS(OBSERVED_ENUM) FIELD_COUNT };
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *field[FIELD_COUNT];
+} Observed;
+
+extern PyTypeObject ObservedType;
+
+/* line.c, frame.c, slots.c */
+PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *parse_frames(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *set_failpoint(PyObject *module, PyObject *callable);
+extern PyTypeObject PenType;
+extern PyTypeObject SlotsType;
+
+#endif

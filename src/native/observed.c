@@ -1,0 +1,243 @@
+/* The state of one request, as `capture/observed.py` has it in Python: the same slots, filled
+   by the same `begin`. */
+
+#include "native.h"
+
+#include <time.h>
+
+#define ENTRY_BYTES 480
+
+#define OBSERVED_MEMBER(name) \
+    {#name, T_OBJECT_EX, offsetof(Observed, field) + F_##name * sizeof(PyObject *), 0, NULL},
+static PyMemberDef members[] = {OBSERVED_FIELDS(OBSERVED_MEMBER){NULL}};
+
+static int traverse(Observed *self, visitproc visit, void *arg)
+{
+    for (int i = 0; i < FIELD_COUNT; i++)
+        Py_VISIT(self->field[i]);
+    return 0;
+}
+
+static int clear(Observed *self)
+{
+    for (int i = 0; i < FIELD_COUNT; i++)
+        Py_CLEAR(self->field[i]);
+    return 0;
+}
+
+static void dealloc(Observed *self)
+{
+    PyObject_GC_UnTrack(self);
+    clear(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static inline void set(Observed *self, int field, PyObject *value)
+{
+    PyObject *old = self->field[field];
+    self->field[field] = Py_NewRef(value);
+    Py_XDECREF(old);
+}
+
+/* Format nanoseconds since the epoch as UTC, RFC 3339, six decimals. */
+static PyObject *timestamp(long long time_ns)
+{
+    static long long known_second = -1;
+    static char known[24]; /* YYYY-MM-DDTHH:MM:SS */
+    long long second = time_ns / 1000000000, rest = time_ns % 1000000000 / 1000;
+    if (second != known_second) {
+        time_t seconds = (time_t)second;
+        struct tm utc;
+        if (gmtime_r(&seconds, &utc) == NULL || utc.tm_year > 8099 || utc.tm_year < 70 ||
+            strftime(known, sizeof known, "%Y-%m-%dT%H:%M:%S", &utc) != 19) {
+            PyErr_SetString(PyExc_ValueError, "a time outside of the years 1970 to 9999");
+            return NULL;
+        }
+        known_second = second;
+    }
+    PyObject *text = PyUnicode_New(27, 127);
+    if (text == NULL)
+        return NULL;
+    char *to = (char *)PyUnicode_1BYTE_DATA(text);
+    memcpy(to, known, 19);
+    to[19] = '.';
+    for (int i = 25; i > 19; i--) {
+        to[i] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    to[26] = 'Z';
+    return text;
+}
+
+static inline int is_name(const char *at, Py_ssize_t size, const char *name, Py_ssize_t name_size)
+{
+    return size == name_size && memcmp(at, name, (size_t)name_size) == 0;
+}
+
+/* Find the headers that are columns of their own; the last one of a name counts. */
+static int read_headers(Observed *self, PyObject *headers)
+{
+    PyObject *host = NULL, *request_id = NULL, *user_agent = NULL;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++) {
+        PyObject *pair = PyList_GET_ITEM(headers, i), *name, *value;
+        if (PyTuple_CheckExact(pair) && PyTuple_GET_SIZE(pair) == 2) {
+            name = PyTuple_GET_ITEM(pair, 0);
+            value = PyTuple_GET_ITEM(pair, 1);
+        } else if (PyList_CheckExact(pair) && PyList_GET_SIZE(pair) == 2) {
+            name = PyList_GET_ITEM(pair, 0);
+            value = PyList_GET_ITEM(pair, 1);
+        } else {
+            PyErr_SetString(PyExc_TypeError, "a header must be a pair of bytes");
+            return -1;
+        }
+        if (!PyBytes_Check(name) || !PyBytes_Check(value)) {
+            PyErr_SetString(PyExc_TypeError, "a header must be a pair of bytes");
+            return -1;
+        }
+        const char *at = PyBytes_AS_STRING(name);
+        Py_ssize_t size = PyBytes_GET_SIZE(name);
+        switch (size) {
+        case 4:
+            if (is_name(at, size, "host", 4))
+                host = value;
+            break;
+        case 10:
+            if (is_name(at, size, "user-agent", 10))
+                user_agent = value;
+            break;
+        case 11:
+            if (is_name(at, size, "traceparent", 11))
+                set(self, F_traceparent, value);
+            break;
+        case 12:
+            if (is_name(at, size, "x-request-id", 12))
+                request_id = value;
+            break;
+        case 14:
+            if (is_name(at, size, "content-length", 14))
+                set(self, F_declared_bytes, value);
+            break;
+        }
+    }
+    PyObject *texts[3] = {host, request_id, user_agent};
+    int fields[3] = {F_host, F_request_id, F_user_agent};
+    for (int i = 0; i < 3; i++) {
+        if (texts[i] == NULL)
+            continue;
+        PyObject *text = PyUnicode_DecodeLatin1(
+            PyBytes_AS_STRING(texts[i]), PyBytes_GET_SIZE(texts[i]), NULL);
+        if (text == NULL)
+            return -1;
+        set(self, fields[i], text);
+        Py_DECREF(text);
+    }
+    return 0;
+}
+
+/* Say what shall be known of the request should the process die; NULL for the long way. */
+static PyObject *entry_of(Observed *self)
+{
+    static const int fields[] = {F_id, F_request_timestamp, F_method, F_scheme,
+                                 F_host, F_path, F_client_ip, F_request_id};
+    Out out;
+    if (!out_take(&out))
+        return NULL;
+    PyObject *entry = NULL;
+    *out.at++ = '[';
+    for (int i = 0; i < 8; i++) {
+        if (!out_text(&out, self->field[fields[i]]) || !out_room(&out, 8))
+            goto done;
+        *out.at++ = i == 7 ? ']' : ',';
+    }
+    if (out.at - out.base <= ENTRY_BYTES)
+        entry = PyBytes_FromStringAndSize(out.base, out.at - out.base);
+done:
+    out_give(&out);
+    return entry;
+}
+
+/* begin(recorder, began_ns, time_ns, id, method, scheme, path, query, http_version, client_ip,
+   headers) */
+static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
+{
+    static PyObject *name_journal, *name_begin, *name_entry, *empty, *zero, *none_slot;
+    if (name_journal == NULL) {
+        empty = PyList_New(0);
+        zero = PyLong_FromLong(0);
+        none_slot = PyLong_FromLong(-1);
+        name_begin = PyUnicode_InternFromString("begin");
+        name_entry = PyUnicode_InternFromString("_entry");
+        name_journal = PyUnicode_InternFromString("journal");
+        if (!empty || !zero || !none_slot || !name_begin || !name_entry || !name_journal)
+            return NULL;
+    }
+    if (count != 11 || !PyList_Check(args[10])) {
+        PyErr_SetString(PyExc_TypeError, "begin takes 11 arguments, the last one a list");
+        return NULL;
+    }
+    for (int i = 0; i < FIELD_COUNT; i++)
+        set(self, i, Py_None);
+    set(self, F_recorder, args[0]);
+    set(self, F_began_ns, args[1]);
+    set(self, F_id, args[3]);
+    set(self, F_method, args[4]);
+    set(self, F_scheme, args[5]);
+    set(self, F_path, args[6]);
+    set(self, F_query, args[7]);
+    set(self, F_http_version, args[8]);
+    set(self, F_client_ip, args[9]);
+    set(self, F_request_headers, args[10]);
+    set(self, F_response_headers, empty);
+    set(self, F_response_bytes, zero);
+    set(self, F_response_chunks, zero);
+    set(self, F_slot, none_slot);
+    set(self, F_request_complete, Py_False);
+    set(self, F_disconnected, Py_False);
+    set(self, F_finished, Py_False);
+    set(self, F_recorded, Py_False);
+    long long time_ns = PyLong_AsLongLong(args[2]);
+    if (time_ns == -1 && PyErr_Occurred())
+        return NULL;
+    PyObject *text = timestamp(time_ns);
+    if (text == NULL)
+        return NULL;
+    set(self, F_request_timestamp, text);
+    Py_DECREF(text);
+    if (read_headers(self, args[10]) < 0)
+        return NULL;
+    PyObject *journal = PyObject_GetAttr(args[0], name_journal);
+    if (journal == NULL)
+        return NULL;
+    set(self, F_journal, journal);
+    Py_DECREF(journal);
+    if (journal == Py_None)
+        Py_RETURN_NONE;
+    PyObject *entry = entry_of(self);
+    if (entry == NULL && !PyErr_Occurred())
+        entry = PyObject_CallMethodNoArgs((PyObject *)self, name_entry);
+    if (entry == NULL)
+        return NULL;
+    PyObject *slot = PyObject_CallMethodOneArg(journal, name_begin, entry);
+    Py_DECREF(entry);
+    if (slot == NULL)
+        return NULL;
+    set(self, F_slot, slot);
+    Py_DECREF(slot);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"begin", (PyCFunction)(void (*)(void))begin, METH_FASTCALL, NULL}, {NULL}};
+
+PyTypeObject ObservedType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "dashcam._native.Observed",
+    .tp_basicsize = sizeof(Observed),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = PyType_GenericNew,
+    .tp_traverse = (traverseproc)traverse,
+    .tp_clear = (inquiry)clear,
+    .tp_dealloc = (destructor)dealloc,
+    .tp_members = members,
+    .tp_methods = methods,
+};
