@@ -121,15 +121,14 @@ static void publish(Pen *self, Py_ssize_t at, uint32_t length, uint32_t kind, ui
     __atomic_store_n((uint64_t *)frame, (uint64_t)MAGIC | (uint64_t)length << 32, __ATOMIC_RELEASE);
 }
 
-/* write(line, payload_crc, kind) -> the offset behind the frame; 0 where it doesn't fit */
+/* write(line, kind) -> the offset behind the frame; 0 where it doesn't fit */
 static PyObject *pen_write(Pen *self, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 3 || !PyBytes_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "write takes bytes, their CRC and a kind");
+    if (count != 2 || !PyBytes_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "write takes bytes and a kind");
         return NULL;
     }
-    uint32_t payload_crc = (uint32_t)PyLong_AsUnsignedLongMask(args[1]);
-    uint32_t kind = (uint32_t)PyLong_AsUnsignedLongMask(args[2]);
+    uint32_t kind = (uint32_t)PyLong_AsUnsignedLongMask(args[1]);
     if (PyErr_Occurred())
         return NULL;
     Py_ssize_t length = PyBytes_GET_SIZE(args[0]);
@@ -153,6 +152,7 @@ static PyObject *pen_write(Pen *self, PyObject *const *args, Py_ssize_t count)
     memcpy(payload, PyBytes_AS_STRING(args[0]), (size_t)length);
     if (failpoint != NULL && pass("publish") < 0)
         goto failed;
+    uint32_t payload_crc = crc32_more(0, PyBytes_AS_STRING(args[0]), (size_t)length);
     publish(self, at, (uint32_t)length, kind, sequence, accepted, payload_crc);
     return PyLong_FromSsize_t(end);
 failed:

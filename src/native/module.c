@@ -2,7 +2,22 @@
 
 #include "native.h"
 
+static PyObject *crc32_of(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 2 || !PyBytes_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "crc32 takes bytes and the CRC of what precedes them");
+        return NULL;
+    }
+    uint32_t crc = (uint32_t)PyLong_AsUnsignedLongMask(args[1]);
+    if (PyErr_Occurred())
+        return NULL;
+    crc = crc32_more(crc, PyBytes_AS_STRING(args[0]), (size_t)PyBytes_GET_SIZE(args[0]));
+    return PyLong_FromUnsignedLong(crc);
+}
+
 static PyMethodDef functions[] = {
+    {"crc32", (PyCFunction)(void (*)(void))crc32_of, METH_FASTCALL, NULL},
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
     {"parse_frames", (PyCFunction)(void (*)(void))parse_frames, METH_FASTCALL, NULL},
     {"set_failpoint", set_failpoint, METH_O, NULL},
@@ -18,7 +33,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    crc32_make_tables();
+    crc32_prepare();
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;

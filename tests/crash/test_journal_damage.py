@@ -334,16 +334,16 @@ def test_rss_stays_bounded_with_a_big_backlog(tmp_path):
 
 
 def test_a_failed_sync_ends_its_segment(tmp_path, monkeypatch, caplog):
-    """After fdatasync fails, the segment is finished; nothing is synced again as if it could succeed."""
+    """After msync fails, the segment is finished; nothing is synced again as if it could succeed."""
     journal = open_journal(tmp_path, sync_interval_s=0.02)
     calls = []
 
-    def fail(fd):
-        calls.append(fd)
+    def fail(*arguments):
+        calls.append(arguments)
         raise OSError(5, "Input/output error")
 
     journal.append(b"one")
-    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr("dashcam.journal.segment.bring_to_disk", fail)
     wait_until(lambda: calls, what="a sync")
     wait_until(
         lambda: journal.segment.capacity == journal.segment.offset, what="the end of the segment"

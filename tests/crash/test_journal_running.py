@@ -38,7 +38,7 @@ import os; os._exit(0)
 
 
 def test_a_slow_disk_doesnt_hold_up_the_event_loop(tmp_path):
-    """Every fdatasync takes 500 ms: the event loop's delay stays far below that."""
+    """Every msync takes 500 ms: the event loop's delay stays far below that."""
     if shutil.which("strace") is None:
         pytest.skip("strace is missing")
     command = [
@@ -48,9 +48,9 @@ def test_a_slow_disk_doesnt_hold_up_the_event_loop(tmp_path):
         "-o",
         "/dev/null",
         "-e",
-        "trace=fdatasync",
+        "trace=msync",
         "-e",
-        "inject=fdatasync:delay_enter=500000",
+        "inject=msync:delay_enter=500000",
     ]
     done = subprocess.run(
         [*command, sys.executable, "-c", LOOP, str(tmp_path)],

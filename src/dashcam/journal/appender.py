@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from zlib import crc32
 
 from dashcam import failpoint
 from dashcam.bell import Bell
@@ -52,7 +51,7 @@ class Journal:
         server: name of this host.
         journal_bytes: limit of all segments together.
         segment_bytes: size of one segment.
-        sync_interval_s: seconds between two fdatasync; None for never.
+        sync_interval_s: seconds between two msync; None for never.
         encode_gap: makes the line that tells of dropped records.
         wake_after: ring the writer after so many records.
         wake: rings the writer; must be as cheap and as safe as `Bell.ring`.
@@ -157,7 +156,7 @@ class Journal:
         if ATOMIC:
             pen = self.segment.pen
             try:
-                end = pen.write(line, crc32(line), RECORD)
+                end = pen.write(line, RECORD)
             except BaseException:
                 self.drop()
                 raise
@@ -169,19 +168,18 @@ class Journal:
 
     def _append(self, line: bytes, kind: int) -> bool:
         """Append under the lock, which rolling needs, and a pen that is not atomic."""
-        payload_crc = crc32(line)  # of a long line without the GIL, so outside the lock
         with self._lock:
             if self._busy or self._closed or self.vanished:
                 self._drop()
                 return False
             self._busy = True
             try:
-                end = self.segment.pen.write(line, payload_crc, kind)
+                end = self.segment.pen.write(line, kind)
                 if not end:
                     if not self._roll(len(line)):
                         self._drop()
                         return False
-                    end = self.segment.pen.write(line, payload_crc, kind)
+                    end = self.segment.pen.write(line, kind)
                 if kind == AMENDED:
                     self.amended += 1
             except BaseException:

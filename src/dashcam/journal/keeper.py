@@ -29,7 +29,7 @@ class Keeper:
 
     Args:
         journal: whose files are kept.
-        sync_interval_s: seconds between two fdatasync; None for never.
+        sync_interval_s: seconds between two msync; None for never.
     """
 
     def __init__(self, journal: "Journal", *, sync_interval_s: float | None) -> None:

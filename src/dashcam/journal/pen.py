@@ -46,12 +46,11 @@ class PythonPen:
         self.accepted = 0
         """Records that the journal has taken."""
 
-    def write(self, line: bytes, payload_crc: int, kind: int, /) -> int:
+    def write(self, line: bytes, kind: int, /) -> int:
         """Write one frame; give the offset behind it, or 0 where it doesn't fit.
 
         Args:
             line: the payload.
-            payload_crc: its CRC-32.
             kind: of the frame.
         """
         length = len(line)
@@ -74,7 +73,7 @@ class PythonPen:
             self._map[body : body + length] = line
             if failpoint.ACTIVE:
                 failpoint.failpoint("publish")
-            self._publish(at, length, kind, sequence, accepted, payload_crc)
+            self._publish(at, length, kind, sequence, accepted, crc32(line))
         except BaseException:
             # A place that could not be filled becomes a frame that says nothing.
             self._publish(at, length, VOID, sequence, self.accepted, 0)

@@ -7,7 +7,11 @@ creation, and never a SIGBUS at a write. A mapped file is never truncated.
 import mmap
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from dashcam.journal.frame import (
     SEGMENT_HEADER_BYTES,
@@ -21,7 +25,48 @@ MADV_DONTFORK = 10
 MADV_POPULATE_WRITE = 23
 PAGE = 4096
 SUFFIX = ".seg"
+MS_SYNC = 4
 _unmapped_later: list[object] = []
+
+
+@cache
+def _libc() -> Any:
+    """Give the C library through ctypes, which lets the other threads run during a call.
+
+    The methods of `mmap` don't. Loaded when the keeper first needs it.
+    """
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.madvise.argtypes = libc.msync.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return libc
+
+
+@contextmanager
+def _address(map: mmap.mmap) -> Iterator[int]:
+    """Give where a map lies; as long as this lasts, it stays there."""
+    import ctypes
+
+    held = ctypes.c_char.from_buffer(map)
+    try:
+        yield ctypes.addressof(held)
+    finally:
+        del held
+
+
+def bring_to_disk(map: mmap.mmap, first: int, end: int) -> None:
+    """Write the pages of a part of a map to the disk, and wait for it.
+
+    Raises:
+        OSError: it failed; the kernel may have forgotten what it could not write.
+    """
+    first &= -PAGE
+    with _address(map) as address:
+        if _libc().msync(address + first, end - first, MS_SYNC) != 0:
+            import ctypes
+
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error))
 
 
 def segment_name(segment_id: int) -> str:
@@ -103,28 +148,26 @@ class Segment:
         """Make pages ready to be written up to an offset, so that a record needn't wait.
 
         A first touch of a preallocated page of ext4 costs some 10 µs, a page that was made
-        ready 0.1. Through ctypes, which lets the other threads run; `mmap.madvise` doesn't.
+        ready 0.1.
         """
         end = min(end & -PAGE, self.capacity)
         if end <= self.populated or self.fd < 0:
             return
-        import ctypes  # here, because only this thread needs it
-
-        madvise = ctypes.CDLL(None, use_errno=True).madvise
-        madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-        held = ctypes.c_char.from_buffer(self.map)  # as long as it lives, the map stays
-        madvise(ctypes.addressof(held) + self.populated, end - self.populated, MADV_POPULATE_WRITE)
-        del held
+        with _address(self.map) as address:
+            _libc().madvise(address + self.populated, end - self.populated, MADV_POPULATE_WRITE)
         self.populated = end  # also where the kernel is too old for it: it is an optimisation
 
     def sync(self) -> None:
         """Bring everything appended so far to the disk.
 
+        Not by fdatasync, which writes and write-protects also the pages that were made ready for
+        what comes: every record would then wait for a page fault again.
+
         Raises:
             OSError: it may not be there, and never will for sure: begin another segment.
         """
         offset = self.offset
-        os.fdatasync(self.fd)  # also writes the pages that were changed through the map
+        bring_to_disk(self.map, self.synced_offset, offset)
         self.synced_offset = offset
 
     def close(self) -> None:
