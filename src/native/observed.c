@@ -226,8 +226,118 @@ static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
     Py_RETURN_NONE;
 }
 
+/* begin_asgi(recorder, scope, began_ns, time_ns, id) */
+static PyObject *begin_asgi(Observed *self, PyObject *const *args, Py_ssize_t count)
+{
+    enum { METHOD, SCHEME, PATH, QUERY_STRING, HTTP_VERSION, CLIENT, HEADERS, KEYS };
+    static const char *const names[KEYS] = {"method", "scheme", "path", "query_string",
+                                            "http_version", "client", "headers"};
+    static PyObject *key[KEYS], *http, *nothing;
+    if (nothing == NULL) {
+        for (int i = 0; i < KEYS; i++)
+            if ((key[i] = PyUnicode_InternFromString(names[i])) == NULL)
+                return NULL;
+        if ((http = PyUnicode_InternFromString("http")) == NULL ||
+            (nothing = PyUnicode_InternFromString("")) == NULL)
+            return NULL;
+    }
+    if (count != 5) {
+        PyErr_SetString(PyExc_TypeError, "begin_asgi takes 5 arguments");
+        return NULL;
+    }
+    PyObject *value[KEYS];
+    for (int i = 0; i < KEYS; i++) {
+        /* A scope is a dict but for exotic servers; a subclass may have its own look-up. */
+        value[i] = PyDict_CheckExact(args[1]) ? Py_XNewRef(PyDict_GetItemWithError(args[1], key[i]))
+                                              : PyObject_GetItem(args[1], key[i]);
+        if (value[i] == NULL && PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyError))
+            PyErr_Clear();
+        if (value[i] == NULL && !PyErr_Occurred()) {
+            if (i == METHOD || i == PATH || i == HEADERS)
+                PyErr_SetObject(PyExc_KeyError, key[i]);
+            else
+                value[i] = Py_NewRef(i == SCHEME ? http : i == CLIENT ? Py_None : nothing);
+        }
+        if (value[i] == NULL) {
+            while (i--)
+                Py_DECREF(value[i]);
+            return NULL;
+        }
+    }
+    PyObject *result = NULL, *query = NULL, *address = NULL;
+    if (PyBytes_Check(value[QUERY_STRING]))
+        query = PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value[QUERY_STRING]),
+                                       PyBytes_GET_SIZE(value[QUERY_STRING]), NULL);
+    else
+        query = Py_NewRef(value[QUERY_STRING]);
+    int has_client = PyObject_IsTrue(value[CLIENT]);
+    if (has_client >= 0)
+        address = has_client ? PySequence_GetItem(value[CLIENT], 0) : Py_NewRef(Py_None);
+    if (query != NULL && address != NULL) {
+        PyObject *all[11] = {args[0],      args[2],       args[3], args[4],
+                             value[METHOD], value[SCHEME], value[PATH], query,
+                             value[HTTP_VERSION], address, value[HEADERS]};
+        result = begin(self, all, 11);
+    }
+    Py_XDECREF(query);
+    Py_XDECREF(address);
+    for (int i = 0; i < KEYS; i++)
+        Py_DECREF(value[i]);
+    return result;
+}
+
+/* respond(status_code, headers) */
+static PyObject *respond(Observed *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "respond takes 2 arguments");
+        return NULL;
+    }
+    set(self, F_status_code, args[0]);
+    set(self, F_response_headers, args[1]);
+    PyObject *headers = PySequence_Fast(args[1], "headers must be a sequence");
+    if (headers == NULL)
+        return NULL;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(headers); i++) {
+        PyObject *pair = PySequence_Fast(PySequence_Fast_GET_ITEM(headers, i), "a header is a pair");
+        if (pair == NULL)
+            goto failed;
+        if (PySequence_Fast_GET_SIZE(pair) != 2) {
+            Py_DECREF(pair);
+            PyErr_SetString(PyExc_ValueError, "a header is a pair");
+            goto failed;
+        }
+        PyObject *name = PySequence_Fast_GET_ITEM(pair, 0), *value = PySequence_Fast_GET_ITEM(pair, 1);
+        if (PyBytes_Check(name) && PyBytes_Check(value) && PyBytes_GET_SIZE(name) == 14 &&
+            PyOS_strnicmp(PyBytes_AS_STRING(name), "content-length", 14) == 0) {
+            const char *digits = PyBytes_AS_STRING(value);
+            Py_ssize_t size = PyBytes_GET_SIZE(value), at = 0;
+            while (at < size && digits[at] >= '0' && digits[at] <= '9')
+                at++;
+            PyObject *length = size == 0 || at < size
+                                   ? Py_NewRef(Py_None)
+                                   : PyLong_FromString(digits, NULL, 10);
+            if (length == NULL) {
+                Py_DECREF(pair);
+                goto failed;
+            }
+            set(self, F_content_length, length);
+            Py_DECREF(length);
+        }
+        Py_DECREF(pair);
+    }
+    Py_DECREF(headers);
+    Py_RETURN_NONE;
+failed:
+    Py_DECREF(headers);
+    return NULL;
+}
+
 static PyMethodDef methods[] = {
-    {"begin", (PyCFunction)(void (*)(void))begin, METH_FASTCALL, NULL}, {NULL}};
+    {"begin", (PyCFunction)(void (*)(void))begin, METH_FASTCALL, NULL},
+    {"begin_asgi", (PyCFunction)(void (*)(void))begin_asgi, METH_FASTCALL, NULL},
+    {"respond", (PyCFunction)(void (*)(void))respond, METH_FASTCALL, NULL},
+    {NULL}};
 
 PyTypeObject ObservedType = {
     PyVarObject_HEAD_INIT(NULL, 0)

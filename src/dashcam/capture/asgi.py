@@ -59,8 +59,11 @@ class DashcamMiddleware:
             if recorder.journal is None:
                 await _off_loop(recorder.start_on_request)
             if recorder.wants is None or recorder.wants(scope.get("path", "")):
-                capture = _begin(recorder, scope, receive, send)
-                if capture is not None:
+                try:
+                    capture = Capture(recorder, scope, receive, send)
+                except Exception as error:  # the border: capture's failure must not reach the app
+                    recorder.capture_failed(error)
+                else:
                     await capture.run(self.app)
                     return
             await self.app(scope, receive, send)
@@ -68,14 +71,6 @@ class DashcamMiddleware:
             await _lifespan(self.recorder, self.app, scope, receive, send)
         else:
             await self.app(scope, receive, send)
-
-
-def _begin(recorder: "Recorder", scope: Scope, receive: Receive, send: Send) -> "Capture | None":
-    try:
-        return Capture(recorder, scope, receive, send)
-    except Exception as error:  # the border: a failure of capture must not reach the app
-        recorder.capture_failed(error)
-        return None
 
 
 async def _lifespan(
@@ -150,20 +145,7 @@ class Capture(Observation):
         if type(headers) is not list:
             # Any iterable is allowed, and one that can be read only once must be left whole.
             headers = scope["headers"] = list(headers)
-        client = scope.get("client")
-        self.begin(
-            recorder,
-            perf_counter_ns(),
-            time.time_ns(),
-            str(uuid7()),
-            scope["method"],
-            scope.get("scheme", "http"),
-            scope["path"],
-            scope.get("query_string", b"").decode("latin-1"),
-            scope.get("http_version", ""),
-            client[0] if client else None,
-            headers,
-        )
+        self.begin_asgi(recorder, scope, perf_counter_ns(), time.time_ns(), str(uuid7()))
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -179,7 +161,10 @@ class Capture(Observation):
             await self._leave(error)
             raise
         else:
-            await self._leave(None)
+            if self.finished and self.said is None and self.send_error is None:
+                self.release()  # the common end: there is nothing to add
+            else:
+                await self._leave(None)
         finally:
             try:
                 current.reset(token)
@@ -200,7 +185,7 @@ class Capture(Observation):
                     self.request_complete = True
             elif kind == "http.disconnect" and not self.finished:
                 self.disconnected = True
-        except Exception as error:  # the border: see _begin
+        except Exception as error:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(error)
         return message
 
@@ -224,11 +209,18 @@ class Capture(Observation):
                     and self.response_bytes + len(chunk) >= self.content_length
                 )
                 if final:
-                    self.response_chunk(chunk, at_ns=at_ns, final=True)
+                    if self.response_chunks == 0 and type(chunk) is bytes:
+                        self.response_chunks = 1
+                        self.response_bytes = len(chunk)
+                        if chunk:
+                            self.ttfb_ns = at_ns
+                            self.response_body = chunk  # the whole body: no buffer is needed
+                    else:
+                        self.response_chunk(chunk, at_ns=at_ns)
+                    chunk = None
                     if self.recorder.identify is not None:
                         await self._identify(may_wait=True)
                     self.finish()
-                    chunk = None
                 elif type(chunk) is not bytes:
                     chunk = bytes(chunk)  # the app may reuse its buffer while we wait
             elif kind == "http.response.start":
@@ -241,7 +233,7 @@ class Capture(Observation):
                 self._sent_by_server(message.get("count"), at_ns)
                 if not message.get("more_body", False):
                     await self._finish()
-        except Exception as error:  # the border: see _begin
+        except Exception as error:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(error)
         try:
             await self._send(message)
@@ -250,8 +242,8 @@ class Capture(Observation):
             raise
         if chunk is not None:
             try:
-                self.response_chunk(chunk, at_ns=at_ns, final=False)
-            except Exception as error:  # the border: see _begin
+                self.response_chunk(chunk, at_ns=at_ns)
+            except Exception as error:  # the border: see DashcamMiddleware
                 self.recorder.capture_failed(error)
 
     def _start(self, message: Message) -> bool:
@@ -287,7 +279,7 @@ class Capture(Observation):
                     return  # this task is being cancelled
                 identity = await identity
             self.identity = checked_identity(identity)
-        except Exception as error:  # the border: see _begin
+        except Exception as error:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(error)
 
     async def _leave(self, error: BaseException | None) -> None:
@@ -316,7 +308,7 @@ class Capture(Observation):
                 message = "the app returned without completing its response"
             await self._identify(may_wait=not cancelled)
             self.finish(error=error, message=message)
-        except Exception as failure:  # the border: see _begin
+        except Exception as failure:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(failure)
         finally:
             self.release()
@@ -330,7 +322,7 @@ class Capture(Observation):
 
     def route(self) -> str | None:
         """Give the route's template, where the framework tells it."""
-        return route_template(self._scope, server_root_path=self._root_path)
+        return route_template(self._scope, self._root_path)
 
     def framework_owner(self) -> tuple[str | None, str | None]:
         """Give user_id and api_key_id from `scope["state"]`, else `scope["user"]`."""

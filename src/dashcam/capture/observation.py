@@ -102,21 +102,12 @@ class Observation(Observed):
             return 0
         return body.total_bytes if isinstance(body, BodyBuffer) else len(body)
 
-    def respond(self, status_code: int, headers: RawHeaders) -> None:
-        """Take notice of the response's status and headers."""
-        self.status_code = status_code
-        self.response_headers = headers
-        for name, value in headers:
-            if len(name) == 14 and name.lower() == b"content-length":
-                self.content_length = int(value) if value.isdigit() else None
-
-    def response_chunk(self, chunk: bytes, *, at_ns: int, final: bool) -> None:
+    def response_chunk(self, chunk: bytes, *, at_ns: int) -> None:
         """Take notice of a piece of the response's body.
 
         Args:
             chunk: the bytes.
             at_ns: when the app sent it, by `time.perf_counter_ns`.
-            final: whether nothing follows.
         """
         size = len(chunk)
         self.response_bytes += size
@@ -125,15 +116,12 @@ class Observation(Observed):
             self.ttfb_ns = at_ns
         body = self.response_body
         if body is None:
-            if final and type(chunk) is bytes:
-                self.response_body = chunk  # the whole body: no buffer is needed
-                return
             recorder = self.recorder
             body = self.response_body = BodyBuffer(
                 recorder.max_body_bytes, recorder.budget, lines=self._streams_lines()
             )
             self.timeline = []
-        if type(body) is BodyBuffer:
+        if isinstance(body, BodyBuffer):
             body.add(chunk)
         timeline = self.timeline
         if timeline is not None and len(timeline) < TIMELINE_ENTRIES:

@@ -127,6 +127,33 @@ class PythonObserved:
         if journal is not None:
             self.slot = journal.begin(self._entry())
 
+    def begin_asgi(
+        self, recorder: Any, scope: Any, began_ns: int, time_ns: int, id: str, /
+    ) -> None:
+        """Do the same from an ASGI scope."""
+        client = scope.get("client")
+        self.begin(
+            recorder,
+            began_ns,
+            time_ns,
+            id,
+            scope["method"],
+            scope.get("scheme", "http"),
+            scope["path"],
+            scope.get("query_string", b"").decode("latin-1"),
+            scope.get("http_version", ""),
+            client[0] if client else None,
+            scope["headers"],
+        )
+
+    def respond(self, status_code: int, headers: list[Any], /) -> None:
+        """Take notice of the response's status, headers (pairs of bytes) and content length."""
+        self.status_code = status_code
+        self.response_headers = headers
+        for name, value in headers:
+            if len(name) == 14 and name.lower() == b"content-length":
+                self.content_length = int(value) if value.isdigit() else None
+
     def _entry(self) -> bytes:
         """Say what shall be known of this request should the process die while serving it."""
         return entry_of(self)

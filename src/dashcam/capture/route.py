@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 
-def route_template(scope: MutableMapping[str, Any], *, server_root_path: str) -> str | None:
+def route_template(scope: MutableMapping[str, Any], server_root_path: str) -> str | None:
     """Give the template of the route that served a request, with the mounts above it.
 
     Args:

@@ -164,7 +164,15 @@ class Capture(Observation):
         """Take notice of a piece of the response's body; the record is made before the last."""
         if type(data) is not bytes:
             data = bytes(data)
-        self.response_chunk(data, at_ns=time.perf_counter_ns(), final=final)
+        at_ns = time.perf_counter_ns()
+        if final and self.response_chunks == 0:
+            self.response_chunks = 1
+            self.response_bytes = len(data)
+            if data:
+                self.ttfb_ns = at_ns
+                self.response_body = data  # the whole body: no buffer is needed
+        else:
+            self.response_chunk(data, at_ns=at_ns)
         if self.content_length is not None and self.response_bytes >= self.content_length:
             self.complete()
 
