@@ -1,0 +1,395 @@
+"""The compiled parts and their twins in Python do the same, whatever they are given."""
+
+import json
+import mmap
+import random
+from types import SimpleNamespace
+from zlib import crc32
+
+import msgspec
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from tests.drive import http_scope
+
+from dashcam.capture.asgi import Capture
+from dashcam.capture.observed import PythonObserved
+from dashcam.capture.quick import quick_line
+from dashcam.exchange import FINISHED
+from dashcam.journal.frame import AMENDED, GAP, RECORD, parse, parse_in_python
+from dashcam.journal.pen import PythonPen
+from dashcam.journal.slots import PythonSlots
+from dashcam.native import native
+from dashcam.redaction.json_text import plain_json
+from dashcam.redaction.rules import FIELDS, Names
+from dashcam.testing import MemoryRecorder
+
+pytestmark = pytest.mark.skipif(native is None, reason="dashcam._native was not compiled")
+
+MAP_BYTES = 1 << 14
+
+
+@given(data=st.binary(max_size=300), before=st.integers(0, 0xFFFFFFFF), more=st.integers(0, 5000))
+def test_crc32(data, before, more):
+    """It is zlib's CRC, for short and long data."""
+    data += random.Random(more).randbytes(more)
+    assert native.crc32(data, before) == crc32(data, before)
+
+
+LINES = st.lists(
+    st.tuples(st.binary(max_size=700), st.sampled_from([RECORD, AMENDED, GAP])), max_size=40
+)
+
+
+def pens(journal_id: int, segment_id: int):
+    arguments = {
+        "journal_id": journal_id,
+        "segment_id": segment_id,
+        "offset": 64,
+        "capacity": MAP_BYTES,
+    }
+    first, second = mmap.mmap(-1, MAP_BYTES), mmap.mmap(-1, MAP_BYTES)
+    return (first, native.Pen(first, **arguments)), (second, PythonPen(second, **arguments))
+
+
+@given(lines=LINES, journal_id=st.integers(0, (1 << 64) - 1), segment_id=st.integers(1, 1 << 31))
+def test_pen(lines, journal_id, segment_id):
+    """Both pens leave the same bytes and counters, and refuse the same line."""
+    (first, compiled), (second, python) = pens(journal_id, segment_id)
+    for line, kind in lines:
+        assert compiled.write(line, kind) == python.write(line, kind)
+        for name in ("offset", "capacity", "sequence", "accepted", "segment_id"):
+            assert getattr(compiled, name) == getattr(python, name)
+    assert first[:] == second[:]
+    for pen in (compiled, python):
+        pen.seal()
+        assert pen.write(b"x", RECORD) == 0
+        pen.lift()
+        assert pen.write(b"x", RECORD) == 0
+    assert first[:] == second[:]
+
+
+@given(
+    lines=LINES,
+    flips=st.lists(st.tuples(st.integers(0, MAP_BYTES - 1), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, MAP_BYTES),
+    most=st.integers(1, 50),
+)
+def test_parse_frames(lines, flips, cut, most):
+    """Both parsers see the same in whole, damaged and cut blocks."""
+    (block, pen), _ = pens(7, 3)
+    for line, kind in lines:
+        pen.write(line, kind)
+    data = bytearray(block[:])
+    for at, value in flips:
+        data[at] = value
+    arguments = {"base": 64, "limit": MAP_BYTES, "journal_id": 7, "segment_id": 3}
+    block = bytes(data[64:cut])
+    assert parse(block, **arguments, max_frames=most) == parse_in_python(
+        block, **arguments, max_frames=most
+    )
+    pen.lift()
+
+
+@given(
+    steps=st.lists(st.one_of(st.binary(max_size=200), st.integers(0, 20)), max_size=60),
+)
+def test_slots(steps):
+    """Both take and free the same slots, and leave the same bytes."""
+    maps = mmap.mmap(-1, MAP_BYTES), mmap.mmap(-1, MAP_BYTES)
+    arguments = {"first_at": 4096, "slot_bytes": 128, "slots": 6}
+    both = native.Slots(maps[0], **arguments), PythonSlots(maps[1], **arguments)
+    taken: list[int] = []
+    for step in steps:
+        if isinstance(step, bytes):
+            slot, other = (slots.begin(step) for slots in both)
+            assert slot == other
+            if slot >= 0:
+                taken.append(slot)
+        elif taken:
+            slot = taken.pop(step % len(taken))
+            for slots in both:
+                slots.end(slot)
+        assert both[0].taken == both[1].taken == len(taken)
+        assert both[0].overflows == both[1].overflows
+    assert maps[0][:] == maps[1][:]
+    for slots in both:
+        slots.close()
+        assert (slots.begin(b"x"), slots.taken) == (-1, 0)
+        slots.end(4096)
+    assert maps[0][:] == maps[1][:]
+
+
+KEYS = st.sampled_from(
+    ["model", "messages", "n", "Password", "api_key", "token", "tokens", "é", "", 'a"b', "x\\y"]
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 70), 1 << 70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=40)
+    | st.sampled_from(
+        ['{"password": "x"}', '{"password"\n:1}', 'he said "hi": "yes"', '"', "\\", "a\u2028b"]
+    ),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@st.composite
+def json_bytes(draw) -> bytes:
+    """JSON in some layout, at times damaged by one byte."""
+    text = json.dumps(
+        draw(VALUES),
+        ensure_ascii=draw(st.booleans()),
+        indent=draw(st.sampled_from([None, 1, "\t"])),
+    )
+    data = bytearray(text.encode())
+    if draw(st.booleans()) and data:
+        at = draw(st.integers(0, len(data) - 1))
+        data[at] = draw(st.sampled_from(b'"\\{}[]:, \n\x00\x1f\x7f\x80\xc0\xed\xff0eE-+.utn'))
+    return bytes(data)
+
+
+def copied(data: bytes, names: Names) -> str | None:
+    """Give what the compiled walk makes of a body; None where it gives up."""
+    observed = native.Observed()
+    recorder = SimpleNamespace(journal=None)
+    headers = [(b"content-type", b"application/json")]
+    observed.begin(recorder, 0, 0, "i", "GET", "http", "/", "", "1.1", None, headers)
+    observed.request_body, observed.request_complete = data, True
+    observed.status_code, observed.duration_ns = 200, 0
+    rules = (
+        {b"content-type": (1, "content-type", b'["content-type",', "", "")},
+        {b"application/json": 1},
+        names.safe,
+    )
+    nothing = [None] * 10
+    line = native.encode_line(observed, "completed", *nothing, rules, b"}", 1 << 20)
+    return None if line is None else msgspec.json.decode(line)["request_body"]
+
+
+@settings(max_examples=400)
+@given(data=json_bytes())
+def test_plain_json(data):
+    """What the compiled walk lets through is what redaction in Python lets through, unchanged."""
+    names = Names(FIELDS)
+    for name in ("model", "messages", "n", "tokens", "é", ""):
+        names.is_secret(name)
+    assert "password" not in names.safe
+    text = copied(data, names)
+    event("compiled" if text is not None else "the long way")
+    if text is not None:
+        assert text == data.decode()
+        assert plain_json(data, names) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a": {"token": "t"}}',
+        b'{"to\\u006ben": "t"}',
+        b'{"a": "{\\"token\\": \\"t\\"}"}',
+        b'{"a": "{\\"token\\" : \\"t\\"}"}',
+        b'{"a": "{\\"token\\"\\n:1}"}',
+        b'{"a": "{\\u0022token\\u0022:1}"}',
+        b'["\x00"]',
+        b'{"a": 01}',
+        b'{"a": 1,}',
+        b'{"a" 1}',
+        b"[1 2]",
+        b'{"a": nul}',
+        b'["\xff"]',
+        b'["\xed\xa0\x80"]',
+        b'["a]',
+        b'["\\x"]',
+        b'["\\u12g4"]',
+        b"[" * 65 + b"]" * 65,
+        b"",
+        b"{}{}",
+        b'"a" "b"',
+        b"{]",
+        b"[1.]",
+        b"[1e]",
+        b"[-]",
+    ],
+)
+def test_what_is_not_plain(text):
+    """Secrets, however they are hidden, and what is no JSON never pass the compiled walk."""
+    names = Names(FIELDS)
+    names.is_secret("a")
+    assert copied(text, names) is None
+    assert text == b"" or copied(b'{"a": 1}', names) == '{"a": 1}'
+
+
+PLAIN_NAMES = [b"accept", b"authorization", b"cookie", b"user-agent", b"host", b"set-cookie"]
+HEADER_NAMES = st.sampled_from(
+    [*PLAIN_NAMES * 3, b"x-request-id", b"referer", b"content-length", b"traceparent", b"x-odd\x01"]
+)
+TRACE = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
+HEADER_VALUES = st.sampled_from(
+    [*[b"a", b"12", b"", b'q"\\', TRACE] * 4, b"\xe9", b"a\tb", b"\x00"]
+)
+HEADERS = st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=8)
+CONTENT_TYPES = st.sampled_from(
+    [
+        *[b"application/json"] * 5,
+        b"application/json; charset=utf-8",
+        b"image/png",
+        b"text/plain",
+        b"",
+    ]
+)
+TEXTS = st.sampled_from([*["/echo", "/é", '/a"b\\', "/\n"] * 3, "/\x00", "/\ud800", "/v1/messages"])
+PLAIN_BODIES = [b"", b"[]", b'{"model":"m","n":[1,-2.5e3,null,true]}', b' {"n" : "a\\n\\"b" }\n']
+BODIES = (
+    st.sampled_from(PLAIN_BODIES)
+    | st.sampled_from(PLAIN_BODIES)
+    | json_bytes()
+    | st.binary(max_size=30)
+)
+SAID = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "user_id": st.sampled_from(["u", "é"]),
+        "model": st.just("m"),
+        "input_tokens": st.integers(0, 1 << 40),
+        "cost": st.just(0.5),
+        "route": st.just("/r"),
+    },
+)
+
+
+def record_both(recorder: MemoryRecorder, capture: Capture) -> tuple[bytes | None, bytes]:
+    """Give the line of the short way, after what is new was judged, and that of the long way."""
+    lines: list[bytes] = []
+    recorder.append = lambda line, **_: lines.append(line)  # type: ignore[method-assign,assignment]
+    recorder.quick = False
+    capture._record(FINISHED, None, None)
+    capture.recorded = False
+    recorder.quick = True
+    quick = quick_line(capture, "completed")
+    return quick, lines[0]
+
+
+@settings(max_examples=300)
+@given(
+    path=TEXTS,
+    query=st.sampled_from([b"", b"a=1", b"token=x&b=2", b"key=1&token=2&\xff"]),
+    headers=HEADERS,
+    answer_headers=HEADERS,
+    types=st.tuples(CONTENT_TYPES, CONTENT_TYPES),
+    bodies=st.tuples(BODIES, BODIES),
+    status_code=st.integers(100, 599),
+    elapsed_us=st.integers(0, 1 << 40),
+    ttfb_us=st.none() | st.integers(0, 1 << 40),
+    state=st.fixed_dictionaries(
+        {}, optional={"user_id": st.text(max_size=3), "api_key_id": st.just(1)}
+    ),
+    said=SAID,
+)
+def test_the_short_way_gives_the_line_of_the_long_way(
+    path, query, headers, answer_headers, types, bodies, status_code, elapsed_us, ttfb_us, state, said
+):  # fmt: skip
+    """A line made by one compiled call is, to the byte, what Exchange, Redactor and msgspec make."""
+    from dashcam.capture.annotation import Annotations
+
+    recorder = MemoryRecorder()
+    recorder.start()
+    try:
+        headers = [*headers, (b"content-type", types[0])]
+        scope = http_scope("POST", path, headers=headers, query_string=query, state=state)
+        capture = Capture(recorder, scope, None, None)
+        capture.request_chunk(bodies[0], final=True)
+        capture.request_complete = True
+        capture.respond(status_code, [*answer_headers, (b"content-type", types[1])])
+        capture.response_bytes = len(bodies[1])
+        capture.response_chunks = 1
+        capture.response_body = bodies[1] or None
+        capture.duration_ns = capture.began_ns + elapsed_us * 1000
+        if ttfb_us is not None:
+            capture.ttfb_ns = capture.began_ns + ttfb_us * 1000
+        if said is not None:
+            capture.said = Annotations()
+            capture.said.fields.update(said)
+        quick, long = record_both(recorder, capture)
+        event("short" if quick is not None else "long")
+        if quick is not None:
+            assert quick == long
+    finally:
+        recorder.close(timeout=0)
+
+
+def test_the_common_exchange_goes_the_short_way():
+    """JSON in and out, with the usual headers, an owner and a query, once they were judged."""
+    recorder = MemoryRecorder()
+    recorder.start()
+    try:
+        headers = [
+            (b"host", b"example.test"),
+            (b"authorization", b"Bearer x"),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"20"),
+        ]
+        scope = http_scope(
+            "POST", "/v1/chat/completions", headers=headers, query_string=b"a=1&token=x"
+        )
+        scope["state"]["user_id"] = "u_1"
+        capture = Capture(recorder, scope, None, None)
+        capture.request_chunk(b'{"model": "example"}', final=True)
+        capture.request_complete = True
+        answer = b'{"usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
+        capture.respond(200, [(b"content-type", b"application/json")])
+        capture.response_body, capture.response_bytes, capture.response_chunks = (
+            answer,
+            len(answer),
+            1,
+        )
+        capture.duration_ns = capture.ttfb_ns = capture.began_ns + 1500
+        quick, long = record_both(recorder, capture)
+        assert quick == long
+        seen = msgspec.json.decode(quick)
+        assert seen["redacted"] == ["header:authorization", "query:token"]
+        assert (seen["model"], seen["input_tokens"], seen["output_tokens"]) == ("example", 3, 5)
+        assert (seen["user_id"], seen["duration_ms"], seen["request_body"]) == (
+            "u_1",
+            0.001,
+            '{"model": "example"}',
+        )
+    finally:
+        recorder.close(timeout=0)
+
+
+@given(
+    headers=HEADERS,
+    time_ns=st.integers(0, 253402300799 * 10**9),
+    path=TEXTS,
+    long=st.sampled_from([1, 300, 2000]),
+    status_code=st.integers(100, 599),
+)
+def test_observed(headers, time_ns, path, long, status_code):
+    """Both structs are filled alike, and note the same of a request in flight."""
+    entries: list[bytes] = []
+    journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or len(entries))
+    recorder = SimpleNamespace(journal=journal)
+
+    class Compiled(native.Observed):
+        __slots__ = ()
+
+        def _entry(self):
+            from dashcam.capture.observed import entry_of
+
+            return entry_of(self)
+
+    seen = []
+    for kind in (Compiled, PythonObserved):
+        observed = kind()
+        scope = http_scope("GET", path * long, headers=headers)
+        observed.begin_asgi(recorder, scope, 5, time_ns, "an id")
+        observed.respond(status_code, headers)
+        fields = {name: getattr(observed, name) for name in PythonObserved.__slots__}
+        fields["slot"] = None
+        seen.append(fields)
+    assert seen[0] == seen[1]
+    assert entries[0] == entries[1]
