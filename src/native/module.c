@@ -1,5 +1,6 @@
 /* `dashcam._native`: see native.h. */
 
+#define _GNU_SOURCE
 #include "native.h"
 
 static PyObject *crc32_of(PyObject *module, PyObject *const *args, Py_ssize_t count)
@@ -16,7 +17,20 @@ static PyObject *crc32_of(PyObject *module, PyObject *const *args, Py_ssize_t co
     return PyLong_FromUnsignedLong(crc);
 }
 
+static PyObject *contains(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 2 || !PyBytes_Check(args[0]) || !PyBytes_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "contains takes bytes and the bytes looked for");
+        return NULL;
+    }
+    return PyBool_FromLong(memmem(PyBytes_AS_STRING(args[0]), (size_t)PyBytes_GET_SIZE(args[0]),
+                                  PyBytes_AS_STRING(args[1]),
+                                  (size_t)PyBytes_GET_SIZE(args[1])) != NULL);
+}
+
 static PyMethodDef functions[] = {
+    {"contains", (PyCFunction)(void (*)(void))contains, METH_FASTCALL, NULL},
     {"crc32", (PyCFunction)(void (*)(void))crc32_of, METH_FASTCALL, NULL},
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
     {"parse_frames", (PyCFunction)(void (*)(void))parse_frames, METH_FASTCALL, NULL},

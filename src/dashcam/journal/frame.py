@@ -146,7 +146,7 @@ def parse(
         found, consumed, stop = native.parse_frames(
             block, base, limit, journal_id, segment_id, max_frames
         )
-        return Parsed([Frame(*each) for each in found], consumed, stop)
+        return Parsed(list(map(Frame._make, found)), consumed, stop)
     return parse_in_python(
         block,
         base=base,

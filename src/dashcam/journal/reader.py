@@ -22,14 +22,13 @@ from dashcam.journal.directory import (
     write_private,
 )
 from dashcam.journal.frame import (
-    AMENDED,
     END,
     FULL,
-    GAP,
     MORE,
     RECORD,
     SEGMENT_HEADER_BYTES,
     VERSION,
+    VOID,
     Frame,
     SegmentHeader,
     decode_segment_header,
@@ -162,17 +161,19 @@ class Source:
                     frames, stop, stretch = self._frames(
                         max_frames=room, max_bytes=space, step_over=True
                     )
-            for frame in frames:
-                counted = frame.kind == RECORD
-                # Counters tell what is missing; those of a first frame after a rescan don't.
-                if before.sequence and frame.accepted - counted > self._position.accepted:
-                    lost += frame.accepted - counted - self._position.accepted
-                before = self._after(frame)
-                self._position = before
-                if frame.kind in (RECORD, AMENDED, GAP):
-                    lines.append(frame.payload)
-                    counts.append(counted)
-                    size += len(frame.payload)
+            if frames:
+                # Frames that follow each other miss nothing; counters tell what is missing before
+                # the first, but for a first one after a rescan.
+                first = frames[0]
+                missing = first.accepted - (first.kind == RECORD) - self._position.accepted
+                if before.sequence and missing > 0:
+                    lost += missing
+                told = [frame for frame in frames if frame.kind != VOID]
+                payloads = [frame.payload for frame in told]
+                lines += payloads
+                counts += [frame.kind == RECORD for frame in told]
+                size += sum(map(len, payloads))
+                self._position = self._after(frames[-1])
             damaged += stretch
             if stop == END and sealed:
                 if not self._next_segment():

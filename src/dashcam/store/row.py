@@ -10,6 +10,7 @@ import msgspec
 
 from dashcam.errors import RowRefusedError
 from dashcam.exchange import JSON_COLUMNS, OUTCOMES, Exchange
+from dashcam.native import native
 
 _Integer = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _TYPES: dict[Any, Any] = {int: _Integer, int | None: _Integer | None}
@@ -32,6 +33,8 @@ Row = msgspec.defstruct(
 )
 """An exchange whose JSON columns are left as they are in the line."""
 
+# The compiled search is several times quicker than `in`, over megabytes.
+_contains = bytes.__contains__ if native is None else native.contains
 _decode_rows = msgspec.json.Decoder(Row).decode_lines
 
 
@@ -47,7 +50,7 @@ def decode_rows(lines: bytes) -> list[Any]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RowRefusedError(f"a line is no exchange: {type(error).__name__}") from None
     # The escape is also seen where a text quotes it, so it is looked at more closely then.
-    if b"\\u0000" in lines and any(map(_has_nul, rows)):
+    if _contains(lines, b"\\u0000") and any(map(_has_nul, rows)):
         raise RowRefusedError("a line has a NUL character")
     return rows
 
