@@ -82,6 +82,8 @@ static int copy_string(const uint8_t **place, const uint8_t *end, char **to_plac
                     return 0;
                 if (memcmp(at + 2, "0022", 4) == 0)
                     return 0; /* a quote in disguise: maybe of a key in a string */
+                if ((at[2] | 0x20) == 'd' && at[3] >= '8')
+                    return 0; /* a surrogate: not every decoder takes each of them */
                 memcpy(to, "\\\\", 2);
                 memcpy(to + 2, at + 1, 5);
                 to += 7;

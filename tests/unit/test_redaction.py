@@ -39,6 +39,8 @@ JSON_BODIES = [
     '{"pass\\u0077ord":"%s"}',
     '{"a":"{\\"password\\":\\"%s\\"}"}',
     '{"a":"{\\"b\\":\\"{\\\\\\"token\\\\\\":\\\\\\"%s\\\\\\"}\\"}"}',
+    '{"a":"{\\u0022password\\u0022:\\u0022%s\\u0022}"}',
+    '{"a":"{\\"password\\"\\n :\\"%s\\"}"}',
     '[1,{"newPassword":"%s"}]',
     '{"dbPassword":{"value":"%s"}}',
     '{"a":1,"password":"%s","password":"%s"}',
@@ -68,6 +70,16 @@ def test_json_cut_anywhere(template):
         kept = redact(body[:end], cut=True).request_body or ""
         for size in range(4, len(SECRET)):
             assert SECRET[:size] not in kept, (body[:end], kept)
+
+
+def test_lone_surrogates_are_json():
+    """JavaScript writes them as escapes: such a body is kept, and redacted like any other."""
+    body = '{"a":"\\ud83d","b":"\\uDE00"}'
+    assert redact(body.encode()).request_body == body
+    secret = f'{{"a":"\\ud83d","token":"{SECRET}"}}'
+    assert redact(secret.encode()).request_body == '{"a":"\\ud83d","token":"[redacted]"}'
+    assert redact(b'{"a":"\\ud83d",}').request_body is None
+    assert redact(b'{"a":"\\ud83d","b":NaN}').request_body is None
 
 
 def test_what_holds_no_secret_stays_byte_for_byte():
@@ -383,9 +395,9 @@ def cost(body, content_type, *, cut):
             request_body=body,
             request_body_truncated=cut,
         )
-        began = time.perf_counter()
+        began = time.thread_time()
         redactor.redact(exchange)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.thread_time() - began)
     assert redactor.failures == 0
     return best
 
