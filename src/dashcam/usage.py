@@ -75,18 +75,33 @@ def usage_of(asked: str | bytes | None, answer: str | bytes | None) -> dict[str,
 
 
 def _json_texts(body: str) -> list[str]:
+    """Give the texts that may tell: of a stream the first two events, and the last six.
+
+    The first names the model, and the last ones the use; between them there is no news.
+    """
     if body.lstrip()[:1] == "{" and "\n{" not in body:
         return [body]
-    texts = []
-    for line in body.splitlines():
-        text = line.removeprefix("data:").strip()
-        # Only the events that carry what is looked for are decoded.
-        if text.startswith("{") and (
-            '"usage"' in text or '"model"' in text or "eval_count" in text
-        ):
-            texts.append(text)
-    # The first names the model, and the last ones the use; between them there is no news.
-    return texts if len(texts) <= 8 else [*texts[:2], *texts[-6:]]
+    first: list[str] = []
+    at = 0
+    while len(first) < 2 and at < len(body):
+        stop = body.find("\n", at)
+        stop = len(body) if stop < 0 else stop
+        _add_event(first, body[at:stop])
+        at = stop + 1
+    last: list[str] = []
+    stop = len(body)
+    while len(last) < 6 and stop > at:
+        begin = max(body.rfind("\n", at, stop) + 1, at)
+        _add_event(last, body[begin:stop])
+        stop = begin - 1
+    return first + last[::-1]
+
+
+def _add_event(texts: list[str], line: str) -> None:
+    text = line.removeprefix("data:").strip()
+    # Only the events that carry what is looked for are decoded.
+    if text.startswith("{") and ('"usage"' in text or '"model"' in text or "eval_count" in text):
+        texts.append(text)
 
 
 def _read(text: str | bytes, found: dict[str, Any]) -> None:

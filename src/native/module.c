@@ -33,6 +33,8 @@ static PyMethodDef functions[] = {
     {"contains", (PyCFunction)(void (*)(void))contains, METH_FASTCALL, NULL},
     {"crc32", (PyCFunction)(void (*)(void))crc32_of, METH_FASTCALL, NULL},
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
+    {"find_shapes", find_shapes, METH_O, NULL},
+    {"plain_lines", (PyCFunction)(void (*)(void))plain_lines, METH_FASTCALL, NULL},
     {"parse_frames", (PyCFunction)(void (*)(void))parse_frames, METH_FASTCALL, NULL},
     {"set_failpoint", set_failpoint, METH_O, NULL},
     {NULL}};
@@ -48,6 +50,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__native(void)
 {
     crc32_prepare();
+    shapes_prepare();
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;

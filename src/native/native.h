@@ -62,8 +62,11 @@ typedef struct {
 
 extern PyTypeObject ObservedType;
 
-/* line.c, frame.c, slots.c */
+/* line.c, shapes.c, frame.c, slots.c */
 PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count);
+void shapes_prepare(void);
+PyObject *find_shapes(PyObject *module, PyObject *text);
+PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *parse_frames(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *set_failpoint(PyObject *module, PyObject *callable);
 extern PyTypeObject PenType;

@@ -3,6 +3,7 @@
 import json
 import mmap
 import random
+from importlib import import_module
 from types import SimpleNamespace
 from zlib import crc32
 
@@ -394,3 +395,54 @@ def test_observed(headers, time_ns, path, long, status_code):
         seen.append(fields)
     assert seen[0] == seen[1]
     assert entries[0] == entries[1]
+
+
+WORDS = st.sampled_from(
+    ["Bearer ", "basic ", "token", "password", "=", ": ", "sk-", "x" * 12, "eyJabcd.efgh", "://u:p@h", "ghp_", "gh", "api", "_", "-", "key", "AKIA", "\n", " ", '"', "é", "ſ", "K", "ı", "SECRET"]
+)  # fmt: skip
+
+
+@given(parts=st.lists(WORDS | st.text(max_size=4), max_size=30))
+def test_find_shapes(parts):
+    """Every place that Python finds the compiled search finds, and the text is scrubbed alike."""
+    module = import_module("dashcam.redaction.scrub")
+
+    text = "".join(parts)
+    found = {place >> 4: place & 15 for place in native.find_shapes(text)}
+    for place in module.find_shapes_in_python(text):
+        assert found.get(place >> 4, 0) & (place & 15) == place & 15, (text, place)
+    scrubbed = module.scrub(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_find_shapes", module.find_shapes_in_python)
+        assert module.scrub(text) == scrubbed
+
+
+EVENT_LINES = st.sampled_from(
+    ['data: {"n":1}', 'data:{"model":"x"}', "data: [DONE]", "data: plain", "event: done", ": note", "", 'data: {"password":"x"}', "data: Bearer abcdefghij", 'data: {"n":', '{"n":2}', 'data: "n"', "id: 1"]
+)  # fmt: skip
+
+
+@given(lines=st.lists(EVENT_LINES, max_size=12), end=st.sampled_from(["\n", "\r\n", "\r"]))
+def test_plain_lines(lines, end):
+    """Lines that the compiled walk lets through are those that redaction leaves as they are."""
+    from dashcam.redaction import bodies
+    from dashcam.redaction.rules import Rules
+    from dashcam.settings import Settings
+
+    rules = Rules(Settings(environ={}))
+    for name in ("n", "model"):
+        rules.fields.is_secret(name)
+    text = end.join(lines)
+    events = native.plain_lines(text, rules.fields.safe, True)
+    ndjson = native.plain_lines(text, rules.fields.safe, False)
+    event(f"events {events}, ndjson {ndjson}")
+    assert "password" not in text or not events
+    kind = bodies.Kind(rules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bodies, "_plain_lines", None)
+        removed: set[str] = set()
+        if events:
+            assert kind.events(text, removed, False) == text
+        if ndjson:
+            assert kind.lines(text, removed, False) == text
+        assert not removed
