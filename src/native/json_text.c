@@ -20,7 +20,7 @@ static inline uint64_t has_special(uint64_t word)
 }
 
 /* Give the length of the UTF-8 sequence at a place (Unicode, table 3-7); 0 when it is none. */
-static int utf8_length(const uint8_t *at, const uint8_t *end)
+int utf8_length(const uint8_t *at, const uint8_t *end)
 {
     uint8_t first = at[0];
     Py_ssize_t rest = end - at;

@@ -6,8 +6,8 @@
 
 #include "native.h"
 
-enum { PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, URL }; /* as in redaction/__init__.py */
-enum { NOT_KEPT, JSON };
+enum { PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, HAS_URL }; /* as in redaction/__init__.py */
+enum { NOT_KEPT, JSON, TEXT };
 
 #define MOST_REMOVED 32
 
@@ -35,6 +35,18 @@ static int add_removed(Removed *removed, PyObject *name)
     removed->name[at] = name;
     removed->count++;
     return 1;
+}
+
+/* Tell whether a URL has neither a query nor anything that looks like a secret. */
+static int is_plain_url(PyObject *value)
+{
+    if (!PyBytes_Check(value))
+        return 0;
+    const uint8_t *at = (const uint8_t *)PyBytes_AS_STRING(value);
+    size_t size = (size_t)PyBytes_GET_SIZE(value);
+    if (memchr(at, '?', size) != NULL || memchr(at, '#', size) != NULL || memchr(at, '@', size) != NULL)
+        return 0;
+    return is_shapeless(at, at + size, URL); /* a password would need an @ */
 }
 
 /* Write the headers that are kept; `judged` maps a raw name to (kind, name, JSON, removed names). */
@@ -67,6 +79,10 @@ static int put_headers(Out *out, PyObject *headers, PyObject *judged, int remove
             *content_type = value;
             break;
         case PLAIN:
+            break;
+        case HAS_URL:
+            if (!is_plain_url(value))
+                return 0;
             break;
         default:
             return 0;
@@ -115,13 +131,20 @@ static int put_body(Out *out, PyObject *body, PyObject *content_type, PyObject *
             !out_room(out, 256))
             return 0;
         OUT(out, "\",\"");
+    } else if (kind == TEXT) {
+        const uint8_t *text = (const uint8_t *)PyBytes_AS_STRING(body);
+        OUT(out, "_body\":\"");
+        if (memcmp(text, "\xEF\xBB", 2) == 0 || !is_shapeless(text, text + PyBytes_GET_SIZE(body), 0) ||
+            !out_escaped(out, (const char *)text, PyBytes_GET_SIZE(body)) || !out_room(out, 256))
+            return 0;
+        OUT(out, "\",\"");
     } else if (kind == NOT_KEPT) {
         OUT(out, "_body\":null,\"");
     } else {
         return 0;
     }
     out_raw(out, side, side_size);
-    if (kind == JSON)
+    if (kind != NOT_KEPT)
         OUT(out, "_body_encoding\":\"utf-8\",\"");
     else
         OUT(out, "_body_encoding\":null,\"");

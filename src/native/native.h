@@ -41,6 +41,7 @@ void out_milliseconds(Out *out, long long microseconds);
 #define OUT(out, literal) out_raw(out, literal, sizeof(literal) - 1)
 
 /* json_text.c */
+int utf8_length(const uint8_t *at, const uint8_t *end);
 int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *safe);
 
 /* observed.c: the state of one request, a Python object whose slots are read here */
@@ -65,6 +66,8 @@ extern PyTypeObject ObservedType;
 /* line.c, shapes.c, frame.c, slots.c */
 PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void shapes_prepare(void);
+enum { SCHEME = 1, TOKEN = 2, NAMED = 4, URL = 8 }; /* as in redaction/scrub.py */
+int is_shapeless(const uint8_t *at, const uint8_t *end, int ignored);
 PyObject *find_shapes(PyObject *module, PyObject *text);
 PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *parse_frames(PyObject *module, PyObject *const *args, Py_ssize_t count);

@@ -5,8 +5,6 @@
 
 #include "native.h"
 
-enum { SCHEME = 1, TOKEN = 2, NAMED = 4, URL = 8 }; /* as in redaction/scrub.py */
-
 typedef struct {
     const void *data;
     int kind;
@@ -140,14 +138,24 @@ PyObject *find_shapes(PyObject *module, PyObject *argument)
     return found;
 }
 
-/* Tell whether a line of ASCII has no shape at all. */
-static int is_shapeless(const uint8_t *at, const uint8_t *end)
+/* Tell whether a text is UTF-8 that has no shape but ignored ones, and no character that only
+   folds to a letter of one. */
+int is_shapeless(const uint8_t *at, const uint8_t *end, int ignored)
 {
     Text text = {at, PyUnicode_1BYTE_KIND, end - at};
-    for (Py_ssize_t i = 0; i < text.size; i++)
-        if (at[i] >= 0x80 || (i + 1 < text.size && may_begin(at[i], at[i + 1]) &&
-                              shape_at(&text, i, lower(&text, i))))
+    for (Py_ssize_t i = 0; i < text.size; i++) {
+        if (at[i] >= 0x80) {
+            int length = utf8_length(at + i, end);
+            if (length == 0 || memcmp(at + i, "\xC5\xBF", 2) == 0 ||
+                memcmp(at + i, "\xC4\xB0", 2) == 0 || memcmp(at + i, "\xC4\xB1", 2) == 0 ||
+                (length == 3 && memcmp(at + i, "\xE2\x84\xAA", 3) == 0))
+                return 0;
+            i += length - 1;
+        } else if (i + 1 < text.size && may_begin(at[i], at[i + 1]) &&
+                   shape_at(&text, i, lower(&text, i)) & ~ignored) {
             return 0;
+        }
+    }
     return 1;
 }
 
@@ -198,7 +206,7 @@ PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count)
             plain = copy_plain_json(&out, value, stop - value, args[1]);
             after_json = events;
         } else
-            plain = is_shapeless(at, stop);
+            plain = is_shapeless(at, stop, 0);
         at = stop + (end - stop >= 2 && stop[0] == '\r' && stop[1] == '\n') + (stop < end);
     }
     out_give(&out);

@@ -231,7 +231,15 @@ HEADER_NAMES = st.sampled_from(
 )
 TRACE = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
 HEADER_VALUES = st.sampled_from(
-    [*[b"a", b"12", b"", b'q"\\', TRACE] * 4, b"\xe9", b"a\tb", b"\x00"]
+    [
+        *[b"a", b"12", b"", b'q"\\', TRACE, b"https://h/p"] * 4,
+        b"https://u:p@h/p",
+        b"https://h/?token=x",
+        b"https://h/sk-abcdefghijkl",
+        b"\xe9",
+        b"a\tb",
+        b"\x00",
+    ]
 )
 HEADERS = st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=8)
 CONTENT_TYPES = st.sampled_from(
@@ -239,17 +247,20 @@ CONTENT_TYPES = st.sampled_from(
         *[b"application/json"] * 5,
         b"application/json; charset=utf-8",
         b"image/png",
-        b"text/plain",
+        *[b"text/plain", b"text/html; charset=utf-8"] * 2,
+        b"text/plain; charset=latin-1",
         b"",
     ]
 )
 TEXTS = st.sampled_from([*["/echo", "/é", '/a"b\\', "/\n"] * 3, "/\x00", "/\ud800", "/v1/messages"])
+TEXT_BODIES = ["a page", "é\n", "Bearer abcdefghij", "pa\u017f\u017fword=x", "\ufeffbom", "\x00"]
 PLAIN_BODIES = [b"", b"[]", b'{"model":"m","n":[1,-2.5e3,null,true]}', b' {"n" : "a\\n\\"b" }\n']
 BODIES = (
     st.sampled_from(PLAIN_BODIES)
     | st.sampled_from(PLAIN_BODIES)
     | json_bytes()
     | st.binary(max_size=30)
+    | st.sampled_from(TEXT_BODIES).map(str.encode)
 )
 SAID = st.none() | st.fixed_dictionaries(
     {},

@@ -28,7 +28,7 @@ _CHARSET = re.compile(r"(?i)charset=[\"']?([A-Za-z0-9_.:-]{1,40})")
 REQUEST = ("body:", "request_body:*")
 RESPONSE = ("response_body:", "response_body:*")
 PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, URL = range(5)
-NOT_KEPT, JSON = range(2)
+NOT_KEPT, JSON, TEXT = range(3)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,7 +51,7 @@ class Redactor:
         self.judged = (self._headers, self._plain_media, self._rules.fields.safe)
         """What was judged so far, for `encode_line`: headers by their raw name, as (kind, name,
         start of its JSON, what its removal is called in a request, and in a response); content
-        types whose bodies are not kept or JSON; keys that are safe."""
+        types whose bodies are not kept, JSON, or text; keys that are safe."""
         self.failures = 0
 
     def redact(self, exchange: Exchange) -> None:
@@ -258,9 +258,13 @@ class Redactor:
         )
         if len(self._media) < 1024 and len(content_type) <= 200:
             self._media[content_type] = media
-            if not media[0] or redact == kind.json:
-                raw = content_type.encode("latin-1", "replace")
-                self._plain_media[raw] = JSON if media[0] else NOT_KEPT
+            raw = content_type.encode("latin-1", "replace")
+            if not media[0]:
+                self._plain_media[raw] = NOT_KEPT
+            elif redact == kind.json:
+                self._plain_media[raw] = JSON
+            elif redact == kind.text and media[3].lower() in ("utf-8", "utf8"):
+                self._plain_media[raw] = TEXT
         return media
 
     def is_json(self, headers: Any) -> bool:
