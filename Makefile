@@ -1,6 +1,8 @@
 # Everything bootstraps itself: python3 and make are all that must be there.
 PYTHON ?= python3
 BIN := .venv/bin
+# These run once more without the compiled module.
+PURE := tests/unit tests/crash/test_journal_damage.py
 SYNCED := .venv/.synced
 
 .PHONY: demo test lint chromium images docs bench lock clean
@@ -10,6 +12,7 @@ demo: $(SYNCED)  ## record real traffic of an example gateway and show it
 
 test: $(SYNCED) lint chromium  ## all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+	$(if $(TESTS),,DASHCAM_PURE_PYTHON=1 $(BIN)/python -m pytest -n auto -q $(PURE))
 
 lint: $(SYNCED)
 	$(BIN)/ruff check .

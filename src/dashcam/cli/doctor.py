@@ -13,6 +13,7 @@ from dashcam.errors import DashcamError
 from dashcam.exchange import timestamp
 from dashcam.journal import Source, filesystem_of, list_directories
 from dashcam.journal.directory import COPY_ON_WRITE, NETWORK, is_private
+from dashcam.native import native
 from dashcam.settings import Settings, without_credentials
 from dashcam.store import fingerprint, open_store
 from dashcam.store.base import Query, Scope
@@ -34,12 +35,24 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _journal,
         _backlog,
         _failed_logs,
+        _compiled,
     )
     for check in checks:
         try:
             yield from check(settings)
         except (DashcamError, OSError) as error:
             yield Finding("fail", f"{check.__name__.strip('_')}: {error}", "see the message")
+
+
+def _compiled(settings: Settings) -> Iterator[Finding]:
+    if native is not None:
+        yield Finding("ok", "the compiled request path is in use")
+    else:
+        yield Finding(
+            "warn",
+            "the request path runs in Python, which costs about three times as much a request",
+            "install a wheel for this platform, or a C compiler before `pip install dashcam`",
+        )
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
