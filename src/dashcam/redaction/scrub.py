@@ -58,9 +58,7 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]{0,40}?)PRIVATE KEY-----")
 
 def find_shapes_in_python(text: str) -> list[int]:
     """Find where a shape may begin: the place times 16, plus what may be there; ascending."""
-    return [
-        match.start() << 4 | _KINDS[match.lastgroup or ""] for match in _PLACES.finditer(text)
-    ]
+    return [match.start() << 4 | _KINDS[match.lastgroup or ""] for match in _PLACES.finditer(text)]
 
 
 _find_shapes = find_shapes_in_python if native is None else native.find_shapes
