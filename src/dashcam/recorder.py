@@ -26,6 +26,7 @@ from dashcam.exchange import Exchange
 from dashcam.interrupted import gap_line
 from dashcam.journal import Gap, Journal, MemoryJournal, discard_if_exhausted
 from dashcam.journal.checkpoint import read_checkpoint
+from dashcam.native import native
 from dashcam.redaction import Redactor, sanitize
 from dashcam.settings import NAMES, Settings, without_credentials
 from dashcam.statistics import Statistics
@@ -73,7 +74,7 @@ class Recorder:
         self._before_record = settings.before_record
         self.quick = settings.before_record is None
         """Whether the common exchange may go the short way: see `capture.quick`."""
-        self.line_end = _line_end(self.server, self.process_id)
+        self.constants = self._constants()
         self._writer: Writer | None = None
         self._lock = threading.RLock()
         self._tried_at = float("-inf")
@@ -85,6 +86,23 @@ class Recorder:
         self._warned: set[str] = set()
         self._closer: weakref.finalize[..., Any] | None = None
         _recorders.add(self)
+
+    def _constants(self) -> Any:
+        """Give what the compiled short way needs to know, the same for all requests."""
+        if native is None:
+            return None
+        headers, media, safe = self.redactor.judged
+        llm_paths = getattr(self.is_llm_path, "__self__", None)  # of a frozenset's __contains__
+        return native.Constants(
+            headers,
+            media,
+            safe,
+            _line_end(self.server, self.process_id),
+            llm_paths if isinstance(llm_paths, frozenset) else None,
+            self.budget,
+            self.max_body_bytes,
+            self.quick and self.sample_rate >= 1.0 and self.identify is None,
+        )
 
     @classmethod
     def shared(cls, settings: Settings) -> "Recorder":
@@ -389,7 +407,7 @@ class Recorder:
         journal, self.journal, self._writer = self.journal, None, None
         self._lock = threading.RLock()
         self.process_id = os.getpid()
-        self.line_end = _line_end(self.server, self.process_id)
+        self.constants = self._constants()
         self._tried_at = float("-inf")
         self.lifespans = 0
         if self._closer is not None:

@@ -180,23 +180,17 @@ static long long integer(PyObject *value, long long missing)
     return result;
 }
 
-/* encode_line(observed, outcome, route, query, user_id, api_key_id, trace_id, span_id, model,
-   input_tokens, output_tokens, removed, rules, suffix, limit) -> bytes | None
+/* What a line tells beside what was observed. */
+typedef struct {
+    PyObject *outcome, *route, *query, *user_id, *api_key_id, *trace_id, *span_id, *model,
+        *input_tokens, *output_tokens, *removed;
+} Told;
 
-   `removed` is a list of names or None; `rules` is (judged headers, judged content types, safe
-   keys); `suffix` is the line's end from `cost` on, the same for all. */
-PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
+/* Make a line: bytes, None for the long way, or NULL with an error set. */
+static PyObject *make_line(Observed *observed, const Told *told, const Constants *constants)
 {
-    (void)module;
-    if (count != 15 || !PyObject_TypeCheck(args[0], &ObservedType) || !PyTuple_Check(args[12]) ||
-        PyTuple_GET_SIZE(args[12]) != 3 || !PyBytes_Check(args[13])) {
-        PyErr_SetString(PyExc_TypeError, "encode_line takes an Observed and 14 more arguments");
-        return NULL;
-    }
-    PyObject **field = ((Observed *)args[0])->field;
-    PyObject *headers = PyTuple_GET_ITEM(args[12], 0), *media = PyTuple_GET_ITEM(args[12], 1);
-    PyObject *safe = PyTuple_GET_ITEM(args[12], 2);
-    long long limit = integer(args[14], 0);
+    PyObject **field = observed->field;
+    long long limit = constants->limit;
     long long began_ns = integer(field[F_began_ns], -1), ended_ns = integer(field[F_duration_ns], -1);
     long long ttfb_ns = integer(field[F_ttfb_ns], began_ns);
     long long status_code = integer(field[F_status_code], -1);
@@ -210,23 +204,24 @@ PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
     if (field[F_request_complete] != Py_True && field[F_declared_bytes] != Py_None)
         Py_RETURN_NONE; /* the client's own word may be the better size */
     Removed removed = {.count = 0};
-    if (args[11] != Py_None) {
-        if (!PyList_Check(args[11]))
+    if (told->removed != Py_None) {
+        if (!PyList_Check(told->removed))
             Py_RETURN_NONE;
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(args[11]); i++)
-            if (!add_removed(&removed, PyList_GET_ITEM(args[11], i)))
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(told->removed); i++)
+            if (!add_removed(&removed, PyList_GET_ITEM(told->removed, i)))
                 Py_RETURN_NONE;
     }
     Out out;
     if (!out_take(&out))
         Py_RETURN_NONE;
     PyObject *line = NULL, *request_type, *response_type;
+    PyObject *tokens[2] = {told->input_tokens, told->output_tokens};
     OUT(&out, "{\"id\":");
     if (!out_text(&out, field[F_id]))
         goto done;
     OUT(&out, ",\"revision\":1");
     FIELD("request_timestamp", field[F_request_timestamp]);
-    FIELD("outcome", args[1]);
+    FIELD("outcome", told->outcome);
     if (!out_room(&out, 256))
         goto done;
     OUT(&out, ",\"duration_ms\":");
@@ -241,8 +236,8 @@ PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
     FIELD("scheme", field[F_scheme]);
     FIELD("host", field[F_host]);
     FIELD("path", field[F_path]);
-    FIELD("route", args[2]);
-    FIELD("query", args[3]);
+    FIELD("route", told->route);
+    FIELD("query", told->query);
     FIELD("http_version", field[F_http_version]);
     if (!out_room(&out, 64))
         goto done;
@@ -250,21 +245,21 @@ PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
     out_integer(&out, status_code);
     FIELD("client_ip", field[F_client_ip]);
     FIELD("user_agent", field[F_user_agent]);
-    FIELD("user_id", args[4]);
-    FIELD("api_key_id", args[5]);
+    FIELD("user_id", told->user_id);
+    FIELD("api_key_id", told->api_key_id);
     FIELD("request_id", field[F_request_id] != Py_None ? field[F_request_id]
-                        : args[6] != Py_None           ? args[6]
+                        : told->trace_id != Py_None    ? told->trace_id
                                                        : field[F_id]);
-    FIELD("trace_id", args[6]);
-    FIELD("span_id", args[7]);
+    FIELD("trace_id", told->trace_id);
+    FIELD("span_id", told->span_id);
     if (!out_room(&out, 64))
         goto done;
     OUT(&out, ",\"request_headers\":");
-    if (!put_headers(&out, field[F_request_headers], headers, 3, &removed, &request_type) ||
+    if (!put_headers(&out, field[F_request_headers], constants->headers, 3, &removed, &request_type) ||
         !out_room(&out, 64))
         goto done;
     OUT(&out, ",\"response_headers\":");
-    if (!put_headers(&out, field[F_response_headers], headers, 4, &removed, &response_type) ||
+    if (!put_headers(&out, field[F_response_headers], constants->headers, 4, &removed, &response_type) ||
         !out_room(&out, 64))
         goto done;
     OUT(&out, ",\"redacted\":[");
@@ -275,37 +270,158 @@ PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
             *out.at++ = ',';
     }
     *out.at++ = ']';
-    if (!put_body(&out, request_body, request_type, media, safe, "request", request_bytes, limit) ||
-        !put_body(&out, field[F_response_body], response_type, media, safe, "response",
+    if (!put_body(&out, request_body, request_type, constants->media, constants->safe, "request", request_bytes, limit) ||
+        !put_body(&out, field[F_response_body], response_type, constants->media, constants->safe, "response",
                   response_bytes, limit) ||
         !out_room(&out, 256))
         goto done;
     OUT(&out, ",\"response_chunks\":");
     out_integer(&out, chunks);
     OUT(&out, ",\"response_timeline\":null");
-    FIELD("model", args[8]);
-    for (int i = 9; i <= 10; i++) {
+    FIELD("model", told->model);
+    for (int i = 0; i < 2; i++) {
         if (!out_room(&out, 64))
             goto done;
-        if (i == 9)
+        if (i == 0)
             OUT(&out, ",\"input_tokens\":");
         else
             OUT(&out, ",\"output_tokens\":");
-        if (args[i] == Py_None)
+        if (tokens[i] == Py_None)
             OUT(&out, "null");
-        else if (PyLong_CheckExact(args[i]))
-            out_integer(&out, integer(args[i], 0));
+        else if (PyLong_CheckExact(tokens[i]))
+            out_integer(&out, integer(tokens[i], 0));
         else
             goto done;
     }
-    size_t suffix_size = (size_t)PyBytes_GET_SIZE(args[13]);
-    if (!out_room(&out, suffix_size))
+    size_t end_size = (size_t)PyBytes_GET_SIZE(constants->line_end);
+    if (!out_room(&out, end_size))
         goto done;
-    out_raw(&out, PyBytes_AS_STRING(args[13]), suffix_size);
+    out_raw(&out, PyBytes_AS_STRING(constants->line_end), end_size);
     line = PyBytes_FromStringAndSize(out.base, out.at - out.base);
 done:
     out_give(&out);
     if (line == NULL && !PyErr_Occurred())
         Py_RETURN_NONE;
     return line;
+}
+
+static Constants *constants_of(PyObject *observed)
+{
+    PyObject *constants = ((Observed *)observed)->field[F_constants];
+    return constants != NULL && Py_IS_TYPE(constants, &ConstantsType) ? (Constants *)constants : NULL;
+}
+
+/* encode_line(observed, outcome, route, query, user_id, api_key_id, trace_id, span_id, model,
+   input_tokens, output_tokens, removed) -> bytes | None; `removed` is a list of names or None */
+PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 12 || !PyObject_TypeCheck(args[0], &ObservedType)) {
+        PyErr_SetString(PyExc_TypeError, "encode_line takes an Observed and 11 more arguments");
+        return NULL;
+    }
+    const Constants *constants = constants_of(args[0]);
+    if (constants == NULL)
+        Py_RETURN_NONE;
+    Told told = {args[1], args[2], args[3], args[4], args[5], args[6],
+                 args[7], args[8], args[9], args[10], args[11]};
+    return make_line((Observed *)args[0], &told, constants);
+}
+
+/* Find the route's template as `capture/route.py` does in its common case; 0 for the long way.
+   The template is a new reference. */
+static int find_route(PyObject *scope, PyObject *root_path, PyObject **template)
+{
+    static PyObject *key_template, *key_route, *key_root, *key_fastapi, *key_format, *django;
+    if (django == NULL) {
+        key_template = PyUnicode_InternFromString("path_template");
+        key_route = PyUnicode_InternFromString("route");
+        key_root = PyUnicode_InternFromString("root_path");
+        key_fastapi = PyUnicode_InternFromString("fastapi");
+        key_format = PyUnicode_InternFromString("path_format");
+        django = PyUnicode_InternFromString("django.core.handlers.asgi");
+    }
+    PyObject *found = PyDict_GetItemWithError(scope, key_template);
+    if (found != NULL) {
+        if (!PyUnicode_CheckExact(found))
+            return 0;
+        *template = Py_NewRef(found);
+        return 1;
+    }
+    PyObject *route = PyDict_GetItemWithError(scope, key_route);
+    if (route == NULL || route == Py_None) {
+        if (PyErr_Occurred() || PyDict_GetItemWithError(PyImport_GetModuleDict(), django) != NULL)
+            return 0;
+        *template = Py_NewRef(Py_None);
+        return 1;
+    }
+    PyObject *now = PyDict_GetItemWithError(scope, key_root);
+    if (now != NULL && now != root_path &&
+        (!PyUnicode_Check(now) || !PyUnicode_Check(root_path) || PyUnicode_Compare(now, root_path) != 0))
+        return 0;
+    if (PyDict_GetItemWithError(scope, key_fastapi) != NULL || PyErr_Occurred())
+        return 0;
+    found = PyObject_GetAttr(route, key_format);
+    if (found == NULL || !PyUnicode_CheckExact(found)) {
+        Py_XDECREF(found);
+        return 0;
+    }
+    *template = found;
+    return 1;
+}
+
+/* plain_line(observed) -> bytes | None: the line of an exchange of an ASGI app that nobody has
+   said anything about. */
+PyObject *plain_line(PyObject *module, PyObject *argument)
+{
+    (void)module;
+    static PyObject *key_state, *key_user_id, *key_api_key_id, *key_user, *completed;
+    if (completed == NULL) {
+        key_state = PyUnicode_InternFromString("state");
+        key_user_id = PyUnicode_InternFromString("user_id");
+        key_api_key_id = PyUnicode_InternFromString("api_key_id");
+        key_user = PyUnicode_InternFromString("user");
+        completed = PyUnicode_InternFromString("completed");
+    }
+    if (!PyObject_TypeCheck(argument, &ObservedType)) {
+        PyErr_SetString(PyExc_TypeError, "plain_line takes an Observed");
+        return NULL;
+    }
+    PyObject **field = ((Observed *)argument)->field, *route = NULL;
+    const Constants *constants = constants_of(argument);
+    if (constants == NULL || !constants->plain || constants->llm_paths == Py_None ||
+        field[F_said] != Py_None || field[F_identity] != Py_None ||
+        field[F_disconnected] != Py_False || field[F_traceparent] != Py_None ||
+        field[F_recorded] != Py_False || !PyDict_CheckExact(field[F_scope]) ||
+        !PyUnicode_Check(field[F_query]) || PyUnicode_GET_LENGTH(field[F_query]) != 0 ||
+        PySet_Contains(constants->llm_paths, field[F_path]) != 0)
+        goto long_way;
+    PyObject *scope = field[F_scope], *user_id = Py_None, *api_key_id = Py_None;
+    if (!find_route(scope, field[F_root_path], &route))
+        goto long_way; /* first, since it may run other code; the rest is borrowed */
+    PyObject *state = PyDict_GetItemWithError(scope, key_state);
+    if (state != NULL && state != Py_None) {
+        if (!PyDict_CheckExact(state))
+            goto long_way;
+        PyObject *value = PyDict_GetItemWithError(state, key_user_id);
+        if (value != NULL)
+            user_id = value;
+        value = PyDict_GetItemWithError(state, key_api_key_id);
+        if (value != NULL)
+            api_key_id = value;
+        if ((user_id != Py_None && !PyUnicode_CheckExact(user_id)) ||
+            (api_key_id != Py_None && !PyUnicode_CheckExact(api_key_id)))
+            goto long_way;
+    }
+    if ((user_id == Py_None && PyDict_GetItemWithError(scope, key_user) != NULL) || PyErr_Occurred())
+        goto long_way;
+    Told told = {completed, route, Py_None, user_id, api_key_id, Py_None,
+                 Py_None, Py_None, Py_None, Py_None, Py_None};
+    PyObject *line = make_line((Observed *)argument, &told, constants);
+    Py_DECREF(route);
+    return line;
+long_way:
+    Py_XDECREF(route);
+    PyErr_Clear();
+    Py_RETURN_NONE;
 }

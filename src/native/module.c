@@ -32,6 +32,7 @@ static PyObject *contains(PyObject *module, PyObject *const *args, Py_ssize_t co
 static PyMethodDef functions[] = {
     {"contains", (PyCFunction)(void (*)(void))contains, METH_FASTCALL, NULL},
     {"crc32", (PyCFunction)(void (*)(void))crc32_of, METH_FASTCALL, NULL},
+    {"plain_line", plain_line, METH_O, NULL},
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
     {"find_shapes", find_shapes, METH_O, NULL},
     {"plain_lines", (PyCFunction)(void (*)(void))plain_lines, METH_FASTCALL, NULL},
@@ -55,7 +56,8 @@ PyMODINIT_FUNC PyInit__native(void)
     if (module == NULL)
         return NULL;
     if (PyModule_AddType(module, &ObservedType) < 0 || PyModule_AddType(module, &PenType) < 0 ||
-        PyModule_AddType(module, &SlotsType) < 0) {
+        PyModule_AddType(module, &SlotsType) < 0 || PyModule_AddType(module, &BudgetType) < 0 ||
+        PyModule_AddType(module, &ConstantsType) < 0) {
         Py_DECREF(module);
         return NULL;
     }

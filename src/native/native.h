@@ -44,6 +44,27 @@ void out_milliseconds(Out *out, long long microseconds);
 int utf8_length(const uint8_t *at, const uint8_t *end);
 int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *safe);
 
+/* budget.c: what all requests of a recorder have in common */
+typedef struct {
+    PyObject_HEAD
+    long long limit, taken;
+} Budget;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *headers, *media; /* judged headers by raw name, judged content types */
+    PyObject *safe;            /* keys of JSON that are no secret */
+    PyObject *line_end;        /* a line's end from `cost` on */
+    PyObject *llm_paths;       /* a frozenset; None where it takes more to tell */
+    Budget *budget;
+    long long limit; /* max_body_bytes */
+    int plain;       /* whether nothing is asked before a record is made */
+} Constants;
+
+long long budget_take(Budget *budget, long long size);
+extern PyTypeObject BudgetType;
+extern PyTypeObject ConstantsType;
+
 /* observed.c: the state of one request, a Python object whose slots are read here */
 #define OBSERVED_FIELDS(X)                                                                     \
     X(recorder) X(journal) X(slot) X(began_ns) X(id) X(request_timestamp) X(method) X(scheme)  \
@@ -51,7 +72,7 @@ int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *sa
     X(traceparent) X(declared_bytes) X(request_headers) X(request_body) X(request_complete)    \
     X(status_code) X(response_headers) X(content_length) X(response_body) X(response_bytes)    \
     X(response_chunks) X(timeline) X(ttfb_ns) X(duration_ns) X(said) X(identity)               \
-    X(disconnected) X(finished) X(recorded)
+    X(disconnected) X(finished) X(recorded) X(constants) X(scope) X(root_path)
 
 #define OBSERVED_ENUM(name) F_##name,
 enum { OBSERVED_FIELDS(OBSERVED_ENUM) FIELD_COUNT };
@@ -63,7 +84,21 @@ typedef struct {
 
 extern PyTypeObject ObservedType;
 
+static inline void observed_set(Observed *self, int field, PyObject *value)
+{
+    PyObject *old = self->field[field];
+    self->field[field] = Py_NewRef(value);
+    Py_XDECREF(old);
+}
+
+int observed_respond(Observed *self, PyObject *status_code, PyObject *headers);
+
+/* messages.c */
+PyObject *observed_received(Observed *self, PyObject *message);
+PyObject *observed_sending(Observed *self, PyObject *const *args, Py_ssize_t count);
+
 /* line.c, shapes.c, frame.c, slots.c */
+PyObject *plain_line(PyObject *module, PyObject *observed);
 PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void shapes_prepare(void);
 enum { SCHEME = 1, TOKEN = 2, NAMED = 4, URL = 8 }; /* as in redaction/scrub.py */

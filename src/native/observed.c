@@ -32,13 +32,6 @@ static void dealloc(Observed *self)
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
-static inline void set(Observed *self, int field, PyObject *value)
-{
-    PyObject *old = self->field[field];
-    self->field[field] = Py_NewRef(value);
-    Py_XDECREF(old);
-}
-
 /* Format nanoseconds since the epoch as UTC, RFC 3339, six decimals. */
 static PyObject *timestamp(long long time_ns)
 {
@@ -107,7 +100,7 @@ static int read_headers(Observed *self, PyObject *headers)
             break;
         case 11:
             if (is_name(at, size, "traceparent", 11))
-                set(self, F_traceparent, value);
+                observed_set(self, F_traceparent, value);
             break;
         case 12:
             if (is_name(at, size, "x-request-id", 12))
@@ -115,7 +108,7 @@ static int read_headers(Observed *self, PyObject *headers)
             break;
         case 14:
             if (is_name(at, size, "content-length", 14))
-                set(self, F_declared_bytes, value);
+                observed_set(self, F_declared_bytes, value);
             break;
         }
     }
@@ -128,7 +121,7 @@ static int read_headers(Observed *self, PyObject *headers)
             PyBytes_AS_STRING(texts[i]), PyBytes_GET_SIZE(texts[i]), NULL);
         if (text == NULL)
             return -1;
-        set(self, fields[i], text);
+        observed_set(self, fields[i], text);
         Py_DECREF(text);
     }
     return 0;
@@ -160,15 +153,19 @@ done:
    headers) */
 static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
 {
-    static PyObject *name_journal, *name_begin, *name_entry, *empty, *zero, *none_slot;
+    static PyObject *name_journal, *name_begin, *name_entry, *name_constants, *nowhere, *empty,
+        *zero, *none_slot;
     if (name_journal == NULL) {
         empty = PyList_New(0);
         zero = PyLong_FromLong(0);
         none_slot = PyLong_FromLong(-1);
         name_begin = PyUnicode_InternFromString("begin");
         name_entry = PyUnicode_InternFromString("_entry");
+        name_constants = PyUnicode_InternFromString("constants");
+        nowhere = PyUnicode_InternFromString("");
         name_journal = PyUnicode_InternFromString("journal");
-        if (!empty || !zero || !none_slot || !name_begin || !name_entry || !name_journal)
+        if (!empty || !zero || !none_slot || !name_begin || !name_entry || !name_constants ||
+            !nowhere || !name_journal)
             return NULL;
     }
     if (count != 11 || !PyList_Check(args[10])) {
@@ -176,39 +173,45 @@ static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     for (int i = 0; i < FIELD_COUNT; i++)
-        set(self, i, Py_None);
-    set(self, F_recorder, args[0]);
-    set(self, F_began_ns, args[1]);
-    set(self, F_id, args[3]);
-    set(self, F_method, args[4]);
-    set(self, F_scheme, args[5]);
-    set(self, F_path, args[6]);
-    set(self, F_query, args[7]);
-    set(self, F_http_version, args[8]);
-    set(self, F_client_ip, args[9]);
-    set(self, F_request_headers, args[10]);
-    set(self, F_response_headers, empty);
-    set(self, F_response_bytes, zero);
-    set(self, F_response_chunks, zero);
-    set(self, F_slot, none_slot);
-    set(self, F_request_complete, Py_False);
-    set(self, F_disconnected, Py_False);
-    set(self, F_finished, Py_False);
-    set(self, F_recorded, Py_False);
+        observed_set(self, i, Py_None);
+    observed_set(self, F_recorder, args[0]);
+    observed_set(self, F_began_ns, args[1]);
+    observed_set(self, F_id, args[3]);
+    observed_set(self, F_method, args[4]);
+    observed_set(self, F_scheme, args[5]);
+    observed_set(self, F_path, args[6]);
+    observed_set(self, F_query, args[7]);
+    observed_set(self, F_http_version, args[8]);
+    observed_set(self, F_client_ip, args[9]);
+    observed_set(self, F_request_headers, args[10]);
+    observed_set(self, F_response_headers, empty);
+    observed_set(self, F_response_bytes, zero);
+    observed_set(self, F_response_chunks, zero);
+    observed_set(self, F_slot, none_slot);
+    observed_set(self, F_request_complete, Py_False);
+    observed_set(self, F_disconnected, Py_False);
+    observed_set(self, F_finished, Py_False);
+    observed_set(self, F_recorded, Py_False);
+    observed_set(self, F_root_path, nowhere);
+    PyObject *constants = PyObject_GetAttr(args[0], name_constants);
+    if (constants == NULL)
+        return NULL;
+    observed_set(self, F_constants, constants);
+    Py_DECREF(constants);
     long long time_ns = PyLong_AsLongLong(args[2]);
     if (time_ns == -1 && PyErr_Occurred())
         return NULL;
     PyObject *text = timestamp(time_ns);
     if (text == NULL)
         return NULL;
-    set(self, F_request_timestamp, text);
+    observed_set(self, F_request_timestamp, text);
     Py_DECREF(text);
     if (read_headers(self, args[10]) < 0)
         return NULL;
     PyObject *journal = PyObject_GetAttr(args[0], name_journal);
     if (journal == NULL)
         return NULL;
-    set(self, F_journal, journal);
+    observed_set(self, F_journal, journal);
     Py_DECREF(journal);
     if (journal == Py_None)
         Py_RETURN_NONE;
@@ -221,7 +224,7 @@ static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
     Py_DECREF(entry);
     if (slot == NULL)
         return NULL;
-    set(self, F_slot, slot);
+    observed_set(self, F_slot, slot);
     Py_DECREF(slot);
     Py_RETURN_NONE;
 }
@@ -229,9 +232,9 @@ static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
 /* begin_asgi(recorder, scope, began_ns, time_ns, id) */
 static PyObject *begin_asgi(Observed *self, PyObject *const *args, Py_ssize_t count)
 {
-    enum { METHOD, SCHEME, PATH, QUERY_STRING, HTTP_VERSION, CLIENT, HEADERS, KEYS };
+    enum { METHOD, SCHEME, PATH, QUERY_STRING, HTTP_VERSION, CLIENT, HEADERS, ROOT_PATH, KEYS };
     static const char *const names[KEYS] = {"method", "scheme", "path", "query_string",
-                                            "http_version", "client", "headers"};
+                                            "http_version", "client", "headers", "root_path"};
     static PyObject *key[KEYS], *http, *nothing;
     if (nothing == NULL) {
         for (int i = 0; i < KEYS; i++)
@@ -278,6 +281,8 @@ static PyObject *begin_asgi(Observed *self, PyObject *const *args, Py_ssize_t co
                              value[METHOD], value[SCHEME], value[PATH], query,
                              value[HTTP_VERSION], address, value[HEADERS]};
         result = begin(self, all, 11);
+        observed_set(self, F_scope, args[1]);
+        observed_set(self, F_root_path, value[ROOT_PATH]);
     }
     Py_XDECREF(query);
     Py_XDECREF(address);
@@ -286,18 +291,14 @@ static PyObject *begin_asgi(Observed *self, PyObject *const *args, Py_ssize_t co
     return result;
 }
 
-/* respond(status_code, headers) */
-static PyObject *respond(Observed *self, PyObject *const *args, Py_ssize_t count)
+/* Take notice of the response's status, headers and content length; 0 with an error set. */
+int observed_respond(Observed *self, PyObject *status_code, PyObject *raw)
 {
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "respond takes 2 arguments");
-        return NULL;
-    }
-    set(self, F_status_code, args[0]);
-    set(self, F_response_headers, args[1]);
-    PyObject *headers = PySequence_Fast(args[1], "headers must be a sequence");
+    observed_set(self, F_status_code, status_code);
+    observed_set(self, F_response_headers, raw);
+    PyObject *headers = PySequence_Fast(raw, "headers must be a sequence");
     if (headers == NULL)
-        return NULL;
+        return 0;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(headers); i++) {
         PyObject *pair = PySequence_Fast(PySequence_Fast_GET_ITEM(headers, i), "a header is a pair");
         if (pair == NULL)
@@ -321,22 +322,36 @@ static PyObject *respond(Observed *self, PyObject *const *args, Py_ssize_t count
                 Py_DECREF(pair);
                 goto failed;
             }
-            set(self, F_content_length, length);
+            observed_set(self, F_content_length, length);
             Py_DECREF(length);
         }
         Py_DECREF(pair);
     }
     Py_DECREF(headers);
-    Py_RETURN_NONE;
+    return 1;
 failed:
     Py_DECREF(headers);
-    return NULL;
+    return 0;
+}
+
+/* respond(status_code, headers) */
+static PyObject *respond(Observed *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "respond takes 2 arguments");
+        return NULL;
+    }
+    if (!observed_respond(self, args[0], args[1]))
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
     {"begin", (PyCFunction)(void (*)(void))begin, METH_FASTCALL, NULL},
     {"begin_asgi", (PyCFunction)(void (*)(void))begin_asgi, METH_FASTCALL, NULL},
     {"respond", (PyCFunction)(void (*)(void))respond, METH_FASTCALL, NULL},
+    {"received", (PyCFunction)observed_received, METH_O, NULL},
+    {"sending", (PyCFunction)(void (*)(void))observed_sending, METH_FASTCALL, NULL},
     {NULL}};
 
 PyTypeObject ObservedType = {

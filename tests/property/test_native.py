@@ -15,7 +15,7 @@ from tests.drive import http_scope
 
 from dashcam.capture.asgi import Capture
 from dashcam.capture.observed import PythonObserved
-from dashcam.capture.quick import quick_line
+from dashcam.capture.quick import plain_line, quick_line
 from dashcam.exchange import FINISHED
 from dashcam.journal.frame import AMENDED, GAP, RECORD, parse, parse_in_python
 from dashcam.journal.pen import PythonPen
@@ -156,18 +156,16 @@ def json_bytes(draw) -> bytes:
 def copied(data: bytes, names: Names) -> str | None:
     """Give what the compiled walk makes of a body; None where it gives up."""
     observed = native.Observed()
-    recorder = SimpleNamespace(journal=None)
+    headers = {b"content-type": (1, "content-type", b'["content-type",', "", "")}
+    constants = native.Constants(
+        headers, {b"application/json": 1}, names.safe, b"}", None, native.Budget(0), 1 << 20, True
+    )
+    recorder = SimpleNamespace(journal=None, constants=constants)
     headers = [(b"content-type", b"application/json")]
     observed.begin(recorder, 0, 0, "i", "GET", "http", "/", "", "1.1", None, headers)
     observed.request_body, observed.request_complete = data, True
     observed.status_code, observed.duration_ns = 200, 0
-    rules = (
-        {b"content-type": (1, "content-type", b'["content-type",', "", "")},
-        {b"application/json": 1},
-        names.safe,
-    )
-    nothing = [None] * 10
-    line = native.encode_line(observed, "completed", *nothing, rules, b"}", 1 << 20)
+    line = native.encode_line(observed, "completed", *[None] * 10)
     return None if line is None else msgspec.json.decode(line)["request_body"]
 
 
@@ -330,6 +328,9 @@ def test_the_short_way_gives_the_line_of_the_long_way(
         event("short" if quick is not None else "long")
         if quick is not None:
             assert quick == long
+        plain = plain_line(capture)
+        event("plain" if plain is not None else "not plain")
+        assert plain is None or plain == long
     finally:
         recorder.close(timeout=0)
 
@@ -385,7 +386,7 @@ def test_observed(headers, time_ns, path, long, status_code):
     """Both structs are filled alike, and note the same of a request in flight."""
     entries: list[bytes] = []
     journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or len(entries))
-    recorder = SimpleNamespace(journal=journal)
+    recorder = SimpleNamespace(journal=journal, constants=None)
 
     class Compiled(native.Observed):
         __slots__ = ()

@@ -15,6 +15,7 @@ from uuid_utils import uuid7
 
 from dashcam.capture.annotation import current
 from dashcam.capture.observation import Observation, checked_identity, recorder_for
+from dashcam.capture.observed import CHUNK, COMPLETE, OTHER, PASS
 from dashcam.capture.route import route_template
 from dashcam.errors import JournalError
 
@@ -138,7 +139,7 @@ async def _off_loop(does_io: Callable[[], Any]) -> None:
 class Capture(Observation):
     """One HTTP exchange: stands between app and server while the app serves it."""
 
-    __slots__ = ("_receive", "_root_path", "_scope", "_send", "send_error")
+    __slots__ = ("_receive", "_send", "send_error")
 
     def __init__(self, recorder: "Recorder", scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["headers"]
@@ -146,17 +147,15 @@ class Capture(Observation):
             # Any iterable is allowed, and one that can be read only once must be left whole.
             headers = scope["headers"] = list(headers)
         self.begin_asgi(recorder, scope, perf_counter_ns(), time.time_ns(), str(uuid7()))
-        self._scope = scope
         self._receive = receive
         self._send = send
-        self._root_path: str = scope.get("root_path", "")
         self.send_error: BaseException | None = None
 
     async def run(self, app: ASGIApp) -> None:
         """Serve the request, in this task and context; what the app raises is raised."""
         token = current.set(self)
         try:
-            await app(self._scope, self.receive, self.send)
+            await app(self.scope, self.receive, self.send)
         except BaseException as error:
             await self._leave(error)
             raise
@@ -175,19 +174,23 @@ class Capture(Observation):
         """Give the app the server's next message, and take notice of it."""
         message = await self._receive()
         try:
-            kind = message["type"]
-            if kind == "http.request":
-                body = message.get("body", b"")
-                final = not message.get("more_body", False)
-                if body:
-                    self.request_chunk(body, final=final)
-                if final:
-                    self.request_complete = True
-            elif kind == "http.disconnect" and not self.finished:
-                self.disconnected = True
+            if not self.received(message):
+                self._notice(message)
         except Exception as error:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(error)
         return message
+
+    def _notice(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.request":
+            body = message.get("body", b"")
+            final = not message.get("more_body", False)
+            if body:
+                self.request_chunk(body, final=final)
+            if final:
+                self.request_complete = True
+        elif kind == "http.disconnect" and not self.finished:
+            self.disconnected = True
 
     async def send(self, message: Message) -> None:
         """Give the server the app's next message, and take notice of it."""
@@ -201,38 +204,17 @@ class Capture(Observation):
         at_ns = perf_counter_ns()
         chunk = None
         try:
-            kind = message["type"]
-            if kind == "http.response.body":
+            what = self.sending(message, at_ns)
+            if what == OTHER:
+                what = self._look_at(message, at_ns)
+            if what == COMPLETE:
+                if self.recorder.identify is not None:
+                    await self._identify(may_wait=True)
+                self.finish()
+            elif what == CHUNK:
                 chunk = message.get("body", b"")
-                final = not message.get("more_body", False) or (
-                    self.content_length is not None
-                    and self.response_bytes + len(chunk) >= self.content_length
-                )
-                if final:
-                    if self.response_chunks == 0 and type(chunk) is bytes:
-                        self.response_chunks = 1
-                        self.response_bytes = len(chunk)
-                        if chunk:
-                            self.ttfb_ns = at_ns
-                            self.response_body = chunk  # the whole body: no buffer is needed
-                    else:
-                        self.response_chunk(chunk, at_ns=at_ns)
-                    chunk = None
-                    if self.recorder.identify is not None:
-                        await self._identify(may_wait=True)
-                    self.finish()
-                elif type(chunk) is not bytes:
+                if type(chunk) is not bytes:
                     chunk = bytes(chunk)  # the app may reuse its buffer while we wait
-            elif kind == "http.response.start":
-                if self._start(message):
-                    await self._finish()
-            elif kind == "http.response.pathsend":
-                self._sent_by_server(self.content_length, at_ns)
-                await self._finish()
-            elif kind == "http.response.zerocopysend":
-                self._sent_by_server(message.get("count"), at_ns)
-                if not message.get("more_body", False):
-                    await self._finish()
         except Exception as error:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(error)
         try:
@@ -245,6 +227,32 @@ class Capture(Observation):
                 self.response_chunk(chunk, at_ns=at_ns)
             except Exception as error:  # the border: see DashcamMiddleware
                 self.recorder.capture_failed(error)
+
+    def _look_at(self, message: Message, at_ns: int) -> int:
+        """Take notice of a message that the app sends, as `sending` does of the common ones."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            chunk = message.get("body", b"")
+            final = not message.get("more_body", False) or (
+                self.content_length is not None
+                and self.response_bytes + len(chunk) >= self.content_length
+            )
+            if not final:
+                return CHUNK
+            if self.response_chunks == 0 and type(chunk) is bytes:
+                self.whole_response(chunk, at_ns=at_ns)
+            else:
+                self.response_chunk(chunk, at_ns=at_ns)
+            return COMPLETE
+        if kind == "http.response.start":
+            return COMPLETE if self._start(message) else PASS
+        if kind == "http.response.pathsend":
+            self._sent_by_server(self.content_length, at_ns)
+            return COMPLETE
+        if kind == "http.response.zerocopysend":
+            self._sent_by_server(message.get("count"), at_ns)
+            return PASS if message.get("more_body", False) else COMPLETE
+        return PASS
 
     def _start(self, message: Message) -> bool:
         """Take notice of the response's start; tell whether no body may follow it."""
@@ -264,16 +272,12 @@ class Capture(Observation):
         self.response_bytes += size or 0
         self.response_chunks += 1
 
-    async def _finish(self) -> None:
-        await self._identify(may_wait=True)
-        self.finish()
-
     async def _identify(self, *, may_wait: bool) -> None:
         identify = self.recorder.identify
         if identify is None:
             return
         try:
-            identity = identify(self._scope)
+            identity = identify(self.scope)
             if inspect.isawaitable(identity):
                 if not may_wait:
                     return  # this task is being cancelled
@@ -322,11 +326,11 @@ class Capture(Observation):
 
     def route(self) -> str | None:
         """Give the route's template, where the framework tells it."""
-        return route_template(self._scope, self._root_path)
+        return route_template(self.scope, self.root_path)
 
     def framework_owner(self) -> tuple[str | None, str | None]:
         """Give user_id and api_key_id from `scope["state"]`, else `scope["user"]`."""
-        scope = self._scope
+        scope = self.scope
         user_id = api_key_id = None
         state = scope.get("state")
         if state:

@@ -4,8 +4,12 @@ A buffer copies what it keeps, never holds more than its limit, and must cost ne
 for the common body of one chunk. What doesn't fit is counted, never kept.
 """
 
+from typing import TYPE_CHECKING
 
-class Budget:
+from dashcam.native import native
+
+
+class PythonBudget:
     """Bytes of bodies held at once over all requests (`capture_bytes`).
 
     Taking and giving are single additions: a race between threads can be off by a chunk for a
@@ -29,6 +33,11 @@ class Budget:
     def give(self, size: int) -> None:
         """Give bytes back."""
         self.taken -= size
+
+
+Budget = PythonBudget
+if not TYPE_CHECKING and native is not None:
+    Budget = native.Budget
 
 
 class BodyBuffer:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dashcam.capture.annotation import Annotations
 from dashcam.capture.body import BodyBuffer
 from dashcam.capture.observed import Observed, entry_of
-from dashcam.capture.quick import REFUSED, quick_line
+from dashcam.capture.quick import REFUSED, plain_line, quick_line
 from dashcam.capture.traceparent import parse_traceparent
 from dashcam.errors import SettingsError
 from dashcam.exchange import AMENDED, FINISHED, Exchange, Identity
@@ -102,6 +102,14 @@ class Observation(Observed):
             return 0
         return body.total_bytes if isinstance(body, BodyBuffer) else len(body)
 
+    def whole_response(self, body: bytes, *, at_ns: int) -> None:
+        """Take notice of a response's body that comes in one piece."""
+        self.response_chunks = 1
+        self.response_bytes = len(body)
+        if body:
+            self.ttfb_ns = at_ns
+            self.response_body = body  # no buffer is needed
+
     def response_chunk(self, chunk: bytes, *, at_ns: int) -> None:
         """Take notice of a piece of the response's body.
 
@@ -153,7 +161,13 @@ class Observation(Observed):
         self.finished = True
         self.duration_ns = time.perf_counter_ns()
         try:
-            self._record(FINISHED, error, message)
+            line = plain_line(self) if error is None and message is None else None
+            journal = self.journal
+            if line is not None and journal is not None and len(line) <= journal.max_line_bytes:
+                self.recorder.append(line)
+                self.recorded = True
+            else:
+                self._record(FINISHED, error, message)
         finally:
             if self.slot >= 0 and self.journal is not None:
                 self.journal.end(self.slot)

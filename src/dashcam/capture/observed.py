@@ -13,6 +13,9 @@ from dashcam.native import native
 
 ENTRY_BYTES = 480  # what a slot of the table of requests in flight holds
 
+PASS, COMPLETE, CHUNK, OTHER = range(4)
+"""What `sending` says of a message."""
+
 _encode_entry = msgspec.json.Encoder().encode
 
 
@@ -22,6 +25,7 @@ class PythonObserved:
     __slots__ = (
         "began_ns",
         "client_ip",
+        "constants",
         "content_length",
         "declared_bytes",
         "disconnected",
@@ -46,8 +50,10 @@ class PythonObserved:
         "response_bytes",
         "response_chunks",
         "response_headers",
+        "root_path",
         "said",
         "scheme",
+        "scope",
         "slot",
         "status_code",
         "timeline",
@@ -91,6 +97,9 @@ class PythonObserved:
         """
         header = dict(headers)
         self.recorder = recorder
+        self.constants: Any = recorder.constants
+        self.scope: Any = None
+        self.root_path = ""
         self.began_ns = began_ns
         self.id = id
         self.request_timestamp = timestamp(time_ns)
@@ -145,6 +154,25 @@ class PythonObserved:
             client[0] if client else None,
             scope["headers"],
         )
+        self.scope = scope
+        self.root_path = scope.get("root_path", "")
+
+    def received(self, message: Any, /) -> bool:
+        """Take notice of a message that the app was given; False: look at it yourself."""
+        return False
+
+    def sending(self, message: Any, at_ns: int, /) -> int:
+        """Take notice of a message that the app sends.
+
+        Args:
+            message: as it is.
+            at_ns: when the app sent it, by `time.perf_counter_ns`.
+
+        Returns:
+            PASS: there is nothing more to do. COMPLETE: it completes the response. CHUNK: it is
+            a piece of a longer body. OTHER: look at it yourself.
+        """
+        return OTHER
 
     def respond(self, status_code: int, headers: list[Any], /) -> None:
         """Take notice of the response's status, headers (pairs of bytes) and content length."""

@@ -5,7 +5,7 @@ seen for the first time, tags) goes the long way through Exchange and Redactor, 
 same line; a test compares the two.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashcam.capture.traceparent import parse_traceparent
 from dashcam.native import native
@@ -18,6 +18,16 @@ REFUSED = ("quota_exceeded", "unauthenticated")
 """Outcomes whose record is small: no headers, bodies and query, unless `keep="all"` was said."""
 
 _encode_line = None if native is None else native.encode_line
+
+
+def _no_line(observed: Any) -> bytes | None:
+    return None
+
+
+plain_line = _no_line if native is None else native.plain_line
+"""Give the line of an exchange that nobody has said anything about, in one call; None: ask
+`quick_line`, which needs a call for each thing that may have been said."""
+
 _NO_USE = (None, None, None)
 
 
@@ -73,9 +83,6 @@ def quick_line(observed: "Observation", outcome: str) -> bytes | None:
         input_tokens,
         output_tokens,
         removed,
-        redactor.judged,
-        recorder.line_end,
-        recorder.max_body_bytes,
     )
     journal = observed.journal
     if line is None or journal is None or len(line) > journal.max_line_bytes:

@@ -166,11 +166,7 @@ class Capture(Observation):
             data = bytes(data)
         at_ns = time.perf_counter_ns()
         if final and self.response_chunks == 0:
-            self.response_chunks = 1
-            self.response_bytes = len(data)
-            if data:
-                self.ttfb_ns = at_ns
-                self.response_body = data  # the whole body: no buffer is needed
+            self.whole_response(data, at_ns=at_ns)
         else:
             self.response_chunk(data, at_ns=at_ns)
         if self.content_length is not None and self.response_bytes >= self.content_length:

@@ -79,7 +79,7 @@ def scrub(text: str) -> str:
                     spans.append(match.span(1))
     if not spans:
         return text
-    parts = []
+    parts: list[str] = []
     kept = 0
     for begin, end in sorted(spans):
         if end <= kept:
