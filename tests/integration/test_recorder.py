@@ -284,7 +284,8 @@ def test_a_clock_that_jumps_changes_no_interval(make, tmp_path, monkeypatch):
         "",
         "raise SystemExit(3)",
         "1 / 0",
-        "del recorder; import gc; gc.collect(); import time; time.sleep(3)",
+        "del recorder; import gc, threading; gc.collect(); "
+        "[thread.join(30) for thread in threading.enumerate() if thread.name == 'dashcam-close']",
     ],
 )
 def test_the_end_of_the_interpreter_drains(tmp_path, end):
