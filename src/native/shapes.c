@@ -109,11 +109,14 @@ static inline int may_begin(uint32_t first, uint32_t second)
 PyObject *find_shapes(PyObject *module, PyObject *argument)
 {
     (void)module;
-    if (!PyUnicode_Check(argument) || PyUnicode_READY(argument) < 0) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "find_shapes takes a str");
+    if (!PyUnicode_Check(argument)) {
+        PyErr_SetString(PyExc_TypeError, "find_shapes takes a str");
         return NULL;
     }
+#if PY_VERSION_HEX < 0x030C0000
+    if (PyUnicode_READY(argument) < 0)
+        return NULL;
+#endif
     Text text = {PyUnicode_DATA(argument), (int)PyUnicode_KIND(argument), PyUnicode_GET_LENGTH(argument)};
     PyObject *found = PyList_New(0);
     if (found == NULL)

@@ -161,7 +161,7 @@ class Capture(Observation):
             raise
         else:
             if self.finished and self.said is None and self.send_error is None:
-                self.release()  # the common end: there is nothing to add
+                self._release()  # the common end: there is nothing to add
             else:
                 await self._leave(None)
         finally:
@@ -315,7 +315,13 @@ class Capture(Observation):
         except Exception as failure:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(failure)
         finally:
+            self._release()
+
+    def _release(self) -> None:
+        try:
             self.release()
+        except Exception as failure:  # the border: the app's own exception may be on its way
+            self.recorder.capture_failed(failure)
 
     def _leave_finished(self, error: BaseException | None, *, left: bool) -> None:
         said_more = self.said is not None and self.said.changed
