@@ -12,51 +12,52 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError
 
 
 class NativeBuildHook(BuildHookInterface):
-    """Adds the compiled module to the wheel."""
+    """Adds the compiled module to the wheel; an editable install imports it from the sources."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile in place; an editable install imports it from there."""
+        """Compile, and tell the builder what came of it."""
         if self.target_name != "wheel" or os.environ.get("DASHCAM_BUILD_PURE"):
             return
-        root = Path(self.root)
-        try:
-            module = compile_in_place(root)
-        except (BaseError, OSError) as error:
-            print(f"dashcam._native is left out, Python does its work: {error}", file=sys.stderr)
+        module = compile_native(
+            Path(self.root), into="src" if version == "editable" else f"build/lib-{os.getpid()}"
+        )
+        if module is None:
+            print("dashcam._native is left out: Python does its work", file=sys.stderr)
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         build_data["force_include"][str(module)] = f"dashcam/{module.name}"
 
 
-def compile_in_place(root: Path) -> Path:
-    """Compile the module into `src/dashcam`; give its path.
+def compile_native(root: Path, *, into: str) -> Path | None:
+    """Compile the module; give its path, or None where it can't be compiled.
 
-    Raises:
-        setuptools.errors.BaseError: it can't be compiled here.
+    Args:
+        root: of the sources.
+        into: the folder below it that is to have the package.
     """
-    sources = sorted(str(path.relative_to(root)) for path in (root / "src/native").glob("*.c"))
     extension = Extension(
         "dashcam._native",
-        sources,
-        depends=["src/native/native.h"],
-        extra_compile_args=["-O3", "-Wall", "-fvisibility=hidden"],
+        sorted(str(path.relative_to(root)) for path in (root / "src/native").glob("*.c")),
+        extra_compile_args=["-O3", "-g0", "-Wall", "-fvisibility=hidden"],
+        optional=True,
     )
     before = Path.cwd()
     os.chdir(root)
     try:
         command = build_ext(Distribution({"name": "dashcam", "ext_modules": [extension]}))
-        command.build_lib = "src"
-        command.build_temp = "build/native"
+        command.build_lib = into
+        command.build_temp = f"build/native-{os.getpid()}"
         command.force = True
         command.ensure_finalized()
+        module = Path(command.get_ext_fullpath("dashcam._native")).absolute()
+        module.unlink(missing_ok=True)
         command.run()
     finally:
         os.chdir(before)
-    return root / command.get_ext_fullpath("dashcam._native")
+    return module if module.exists() else None
