@@ -5,7 +5,9 @@ one, in which the twins in Python do the same, slower.
 """
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,16 @@ class NativeBuildHook(BuildHookInterface):
     """Adds the compiled module to the wheel; an editable install imports it from the sources."""
 
     PLUGIN_NAME = "custom"
+    _place: Path | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and tell the builder what came of it."""
         if self.target_name != "wheel" or os.environ.get("DASHCAM_BUILD_PURE"):
             return
-        module = compile_native(
-            Path(self.root), into="src" if version == "editable" else f"build/lib-{os.getpid()}"
-        )
+        root = Path(self.root)
+        place = self._place = Path(tempfile.mkdtemp(prefix="dashcam-"))
+        into = root / "src" if version == "editable" else place
+        module = compile_native(root, into=into, by_way_of=place)
         if module is None:
             print("dashcam._native is left out: Python does its work", file=sys.stderr)
             return
@@ -33,13 +37,19 @@ class NativeBuildHook(BuildHookInterface):
         build_data["infer_tag"] = True
         build_data["force_include"][str(module)] = f"dashcam/{module.name}"
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Leave nothing behind."""
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
 
-def compile_native(root: Path, *, into: str) -> Path | None:
+
+def compile_native(root: Path, *, into: Path, by_way_of: Path) -> Path | None:
     """Compile the module; give its path, or None where it can't be compiled.
 
     Args:
         root: of the sources.
-        into: the folder below it that is to have the package.
+        into: the folder that has the package, or is to have it.
+        by_way_of: a folder for what lies between.
     """
     extension = Extension(
         "dashcam._native",
@@ -51,8 +61,8 @@ def compile_native(root: Path, *, into: str) -> Path | None:
     os.chdir(root)
     try:
         command = build_ext(Distribution({"name": "dashcam", "ext_modules": [extension]}))
-        command.build_lib = into
-        command.build_temp = f"build/native-{os.getpid()}"
+        command.build_lib = str(into)
+        command.build_temp = str(by_way_of)
         command.force = True
         command.ensure_finalized()
         module = Path(command.get_ext_fullpath("dashcam._native")).absolute()
