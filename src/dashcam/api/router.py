@@ -204,10 +204,12 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
         asked: Asked,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
-        # Asked once here, so that a wrong question is answered with an error.
-        await at.ask(lambda store: store.page(msgspec.structs.replace(asked, limit=1)))
         after, seen = _resumed(at, last_event_id)
-        events = _events(at, Follower(at.store, asked, after=after, seen=seen))
+        follower = Follower(at.store, asked, after=after, seen=seen)
+        # Looked at once before the answer begins: a wrong question is answered with an error, and
+        # who reads a page after the answer began misses nothing in between.
+        first = await at.ask(lambda _store: follower.poll())
+        events = _events(at, follower, first)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"x-accel-buffering": "no"}
         )
@@ -266,17 +268,15 @@ def history_router(recorder: Recorder, *, desk: Desk | None = None) -> APIRouter
     return router
 
 
-async def _events(at: Desk, follower: Follower) -> AsyncIterator[bytes]:
+async def _events(
+    at: Desk, follower: Follower, new: list[tuple[base.Summary, bool]]
+) -> AsyncIterator[bytes]:
     """Give the live tail as server-sent events; a slow reader only holds up itself."""
     key = secrets.token_hex(6)
     yield b"retry: 2000\n\n"
     sent_at = time.monotonic()
     try:
         while True:
-            try:
-                new = await anyio.to_thread.run_sync(follower.poll)
-            except StoreError:
-                new = []
             for row, _amended in new:
                 event_id = f"{row.stored_at}~{row.id}~{key}"
                 yield b"id: %b\nevent: record\ndata: %b\n\n" % (
@@ -288,6 +288,10 @@ async def _events(at: Desk, follower: Follower) -> AsyncIterator[bytes]:
                 yield b": still here\n\n"
                 sent_at = time.monotonic()
             await anyio.sleep(POLL_S)
+            try:
+                new = await anyio.to_thread.run_sync(follower.poll)
+            except StoreError:
+                new = []
     finally:
         at.streams[key] = follower.seen
         while len(at.streams) > MOST_STREAMS_REMEMBERED:

@@ -37,6 +37,7 @@ class Follower:
         self._last = last
         self._newest = after[0] if after else ""
         self._begun = after is not None
+        self._from_nothing = False
         self._exactly_after = None if seen else after
         self.seen = dict(seen or {})
         """Revision and `stored_at` by id, in the order in which they were given."""
@@ -44,10 +45,13 @@ class Follower:
     def poll(self) -> list[tuple[Summary, bool]]:
         """Give what is new, oldest first, and whether it is a later word on a known record."""
         if not self._begun:
-            if self._store.schema_status() != "current":
-                return []  # nothing has been stored yet
+            status = self._store.schema_status()
+            if status != "current":
+                self._from_nothing = status == "empty"  # whatever comes then is new
+                return []
             self._begun = True
-            return self._begin()
+            if not self._from_nothing or self._last:
+                return self._begin()
         new = []
         position = self._exactly_after or (_earlier(self._newest), "")
         self._exactly_after = None

@@ -47,8 +47,4 @@ export const logIn = (credential) =>
     body: JSON.stringify({ credential }),
   });
 
-export function follow(question, onRecord) {
-  const source = new EventSource(new URL(`history/stream?${parameters(question)}`, base));
-  source.addEventListener("record", (event) => onRecord(JSON.parse(event.data)));
-  return source;
-}
+export const follow = (question) => new EventSource(new URL(`history/stream?${parameters(question)}`, base));

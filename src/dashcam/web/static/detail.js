@@ -3,15 +3,17 @@
 import { byId, copyText, el } from "./dom.js";
 import { bodyView, jsonTree, pairs, textView } from "./bodies.js";
 import { asCurl, asHar, asHttpx } from "./copies.js";
+import { hasSession, sessionView } from "./session.js";
 import { bytes, dateTime, duration, statusClass } from "./format.js";
 
-const TABS = ["Overview", "Request", "Response", "Timing", "Error"];
+const TABS = ["Overview", "Request", "Response", "Timing", "Session", "Error"];
 let tab = "Overview";
 
-export function showRecord(row, { onClose, onFilter, onMark }) {
+export function showRecord(row, { onClose, onFilter, onMark, onOpen }) {
   const box = byId("detail");
   box.className = "detail";
-  const present = TABS.filter((name) => name !== "Error" || row.error_type || row.error_message);
+  const isThere = { Error: row.error_type || row.error_message, Session: hasSession(row) };
+  const present = TABS.filter((name) => !(name in isThere) || isThere[name]);
   if (!present.includes(tab)) tab = "Overview";
   const body = el("div", { id: "tab-body", role: "tabpanel", "aria-labelledby": `tab-${tab}`, tabindex: 0 });
   const tabs = el("div", { class: "tabs", role: "tablist", "aria-label": "Parts of the record" }, present.map((name) =>
@@ -31,7 +33,7 @@ export function showRecord(row, { onClose, onFilter, onMark }) {
       byId(`tab-${each}`).tabIndex = each === name ? 0 : -1;
     }
     body.setAttribute("aria-labelledby", `tab-${name}`);
-    body.replaceChildren(...[parts[name](row, onFilter)].flat());
+    body.replaceChildren(...[parts[name](row, { onFilter, onOpen })].flat());
   }
   const actions = el("div", { class: "actions" },
     el("button", { id: "copy-curl", onclick: () => copyText(asCurl(row), "curl command") }, "Copy as curl"),
@@ -53,7 +55,7 @@ const link = (text, onFilter, filter) => el("button", { class: "quiet mono", tit
 const quote = (value) => (/[\s"]/.test(value) ? `"${value.replaceAll('"', '\\"')}"` : value);
 
 const parts = {
-  Overview(row, onFilter) {
+  Overview(row, { onFilter }) {
     const rows = [
       ["began", dateTime(row.request_timestamp)], ["outcome", row.outcome],
       ["duration", `${duration(row.duration_ms)}${row.ttfb_ms !== null ? `, first byte after ${duration(row.ttfb_ms)}` : ""}`],
@@ -92,6 +94,7 @@ const parts = {
     }
     return out;
   },
+  Session: (row, on) => sessionView(row, on),
   Error: (row) => [el("h3", {}, row.error_type ?? "error"), textView(row.error_message ?? ""), row.error_traceback ? textView(row.error_traceback) : ""].filter(Boolean),
 };
 

@@ -15,8 +15,12 @@ const VALUES = {
   "from:": ["15m", "1h", "6h", "1d", "7d"],
 };
 
+const SEEN = { "path:": "path", "user:": "user_id", "key:": "api_key_id", "trace:": "trace_id", "request:": "request_id" };
+
 export class FilterBox {
-  constructor(onChange) {
+  // valuesOf(column) gives what the rows in sight hold, for completion.
+  constructor({ onChange, valuesOf }) {
+    this.valuesOf = valuesOf;
     this.input = byId("filter");
     this.list = byId("suggestions");
     this.saved = byId("saved-filters");
@@ -54,9 +58,11 @@ export class FilterBox {
     const token = this.token();
     const colon = token.indexOf(":");
     let options = [];
-    if (colon >= 0 && VALUES[token.slice(0, colon + 1)]) {
+    if (colon >= 0) {
       const key = token.slice(0, colon + 1);
-      options = VALUES[key].filter((value) => value.startsWith(token.slice(colon + 1)) && value !== token.slice(colon + 1)).map((value) => [key + value, ""]);
+      const begun = token.slice(colon + 1);
+      const values = VALUES[key] ?? (SEEN[key] ? this.valuesOf(SEEN[key]) : []);
+      options = values.filter((value) => value.startsWith(begun) && value !== begun && !/["\s]/.test(value)).map((value) => [key + value, ""]);
     } else if (colon < 0) options = Object.entries(KEYS).filter(([key]) => key.startsWith(token.toLowerCase()));
     this.chosen = -1;
     this.list.replaceChildren(...options.slice(0, 13).map(([text, hint], at) =>
@@ -75,7 +81,8 @@ export class FilterBox {
     const items = [...this.list.children];
     if (!this.list.hidden && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
-      this.chosen = (this.chosen + (event.key === "ArrowDown" ? 1 : items.length) + (this.chosen < 0 && event.key === "ArrowUp" ? 0 : 0)) % items.length;
+      this.chosen = (this.chosen + (event.key === "ArrowDown" ? 1 : this.chosen < 0 ? 0 : items.length - 1)) % items.length;
+      if (this.chosen < 0) this.chosen += items.length;
       items.forEach((item, at) => item.setAttribute("aria-selected", String(at === this.chosen)));
       this.input.setAttribute("aria-activedescendant", `suggestion-${this.chosen}`);
     } else if (event.key === "Tab" && !this.list.hidden && this.chosen >= 0) {

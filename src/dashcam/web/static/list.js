@@ -2,44 +2,32 @@
 
 import { el, byId } from "./dom.js";
 import * as api from "./api.js";
-import { bytes, clock, dateTime, duration, number, statusClass } from "./format.js";
+import { COLUMNS, rowElement, waitingElement } from "./cells.js";
+import { number } from "./format.js";
+import { Live } from "./live.js";
+import { after, Rows } from "./rows.js";
 
 const ROW = 26;
 const HEAD = 24;
 const FIRST = 45;
-const PAGE = 200;
 const OVERSCAN = 8;
 const MOST_HEIGHT = 30_000_000; // what browsers can lay out
-
-export const COLUMNS = {
-  time: { title: "Time", always: true },
-  method: { title: "Method" },
-  path: { title: "Path", always: true },
-  status: { title: "Status" },
-  duration: { title: "Duration" },
-  waterfall: { title: "Waterfall" },
-  size: { title: "Size" },
-  user: { title: "User" },
-  outcome: { title: "Outcome" },
-  model: { title: "Model", off: true },
-  client: { title: "Client", off: true },
-};
+const MOST_LIVE = 2000; // rows that came in live, before the list begins anew
+const MOST_WAITING = 500;
 
 export class List {
-  constructor({ onOpen, onProblem, onMark }) {
-    this.rows = [];
-    this.known = new Map();
-    this.cursor = null;
+  constructor({ onOpen, onProblem, onMark, onMove }) {
+    this.begin();
     this.loading = null;
     this.activeId = null;
     this.marks = [];
     this.paused = false;
-    this.waiting = [];
     this.question = {};
-    this.slowest = 1;
     this.onOpen = onOpen;
     this.onProblem = onProblem;
     this.onMark = onMark;
+    this.onMove = onMove;
+    this.live = new Live({ onOpen: () => this.catchUp(), onRow: (row) => this.arrived(row) });
     this.columns = new Set(this.savedColumns());
     this.scroller = byId("grid");
     this.body = byId("rows");
@@ -48,12 +36,25 @@ export class List {
     new ResizeObserver(() => this.schedule()).observe(this.scroller);
     byId("newer").addEventListener("click", () => this.showNewer());
     this.body.addEventListener("click", (event) => {
-      const row = event.target.closest(".row");
+      const row = event.target.closest(".row[data-id]");
       if (!row) return;
       if (event.shiftKey) this.mark(row.dataset.id);
       else this.open(row.dataset.id);
     });
     this.header();
+  }
+
+  begin() {
+    this.waiting = [];
+    this.tooMany = false;
+    this.arrivedLive = 0;
+    this.slowest = 1;
+    const rows = new Rows(
+      (more) => api.history({ ...this.question, ...more }, this.asking?.signal),
+      (added, index) => rows === this.rows && this.changed(added, index),
+      (error) => rows === this.rows && this.onProblem(error),
+    );
+    this.rows = rows;
   }
 
   savedColumns() {
@@ -66,8 +67,7 @@ export class List {
     else this.columns.delete(name);
     localStorage.setItem("dashcam.columns", JSON.stringify([...this.columns]));
     this.header();
-    for (const [, element] of this.pool) element.remove();
-    this.pool.clear();
+    this.empty();
     this.schedule();
   }
 
@@ -85,119 +85,144 @@ export class List {
     this.loading?.abort();
     const loading = (this.loading = new AbortController());
     this.question = question;
-    this.source?.close();
-    this.waiting = [];
+    this.live.stop();
     byId("newer").hidden = true;
+    const slow = setTimeout(() => this.tell("Loading…"), 300);
     try {
       const page = await api.history({ ...question, limit: FIRST }, loading.signal);
       if (loading.signal.aborted) return;
-      this.rows = page.items;
-      this.known = new Map(page.items.map((row) => [row.id, row]));
-      this.cursor = page.next_cursor;
-      this.loading = null;
+      this.asking?.abort();
+      this.asking = new AbortController();
+      this.begin();
+      this.rows.begin(page);
       this.scroller.scrollTop = 0;
       this.slowest = Math.max(1, ...page.items.map((row) => row.duration_ms ?? 0));
-      for (const [, element] of this.pool) element.remove();
-      this.pool.clear();
+      this.empty();
       this.onProblem(null);
       this.draw();
       this.tellEmpty();
-      if (!question.to) this.follow();
+      if (!question.to) this.live.follow(question);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.tell("");
+      this.onProblem(error);
+    } finally {
+      clearTimeout(slow);
+      if (this.loading === loading) this.loading = null;
+    }
+  }
+
+  stop() {
+    this.loading?.abort();
+    this.live.stop();
+  }
+
+  empty() {
+    for (const [, element] of this.pool) element.remove();
+    this.pool.clear();
+  }
+
+  // Rows that were stored while nobody followed: between a page and its tail, or while hidden.
+  async catchUp() {
+    const { rows, question } = this;
+    try {
+      const { items } = await api.history({ ...question, limit: FIRST });
+      if (rows !== this.rows) return;
+      const newest = rows.newest();
+      if (newest && items.length === FIRST && after(items.at(-1), newest)) this.overflow();
+      else for (const row of items.reverse()) this.arrived(row);
     } catch (error) {
       if (error.name !== "AbortError") this.onProblem(error);
     }
   }
 
-  follow() {
-    this.source?.close();
-    this.source = api.follow(this.question, (row) => this.arrived(row));
-  }
-
-  stop() {
-    this.source?.close();
-  }
-
   arrived(row) {
-    const known = this.known.get(row.id);
+    const known = this.rows.known.get(row.id);
     if (known) {
-      if (row.revision > known.revision) Object.assign(known, row);
-      this.redraw(row.id);
+      if (row.revision > known.revision) {
+        Object.assign(known, row);
+        this.redraw(row.id);
+      }
       return;
     }
-    if (this.waiting.some((each) => each.id === row.id)) return;
-    const oldest = this.rows.at(-1);
-    if (this.cursor && oldest && row.request_timestamp < oldest.request_timestamp) return; // a later page
+    if (this.tooMany || this.rows.isBehind(row) || this.waiting.some((each) => each.id === row.id)) return;
+    if (this.waiting.length >= MOST_WAITING) {
+      this.overflow();
+      return;
+    }
     this.waiting.push(row);
-    if (!this.paused && this.scroller.scrollTop < ROW) this.scheduleNewer();
+    if (this.atTheTop()) this.scheduleNewer();
+    else this.offerNewer();
+  }
+
+  atTheTop() {
+    return !this.paused && this.scroller.scrollTop < ROW;
+  }
+
+  // More is new than is worth keeping: the list begins anew, at once or when it is asked to.
+  overflow() {
+    this.waiting = [];
+    this.tooMany = true;
+    if (this.atTheTop()) this.load(this.question);
     else this.offerNewer();
   }
 
   scheduleNewer() {
-    if (this.newerTimer) return;
-    this.newerTimer = setTimeout(() => {
+    this.newerTimer ||= setTimeout(() => {
       this.newerTimer = 0;
-      if (this.paused || this.scroller.scrollTop >= ROW) this.offerNewer();
-      else this.showNewer({ keepPlace: true });
+      if (this.atTheTop()) this.showNewer({ keepPlace: true });
+      else this.offerNewer();
     }, 200);
   }
 
   offerNewer() {
     const button = byId("newer");
-    button.hidden = this.waiting.length === 0;
-    button.textContent = `${number(this.waiting.length)} new`;
+    button.hidden = this.waiting.length === 0 && !this.tooMany;
+    button.textContent = this.tooMany ? "Many new" : `${number(this.waiting.length)} new`;
   }
 
   showNewer({ keepPlace = false } = {}) {
     const fresh = this.waiting;
+    this.arrivedLive += fresh.length;
+    if (this.tooMany || this.arrivedLive > MOST_LIVE) {
+      this.load(this.question);
+      return;
+    }
     this.waiting = [];
     for (const row of fresh) {
-      this.known.set(row.id, row);
       row.fresh = true;
-      let at = 0; // rows arrive in the order of storing: the place is near the top
-      while (at < this.rows.length && after(this.rows[at], row)) at += 1;
-      this.rows.splice(at, 0, row);
+      this.rows.insert(row);
       this.slowest = Math.max(this.slowest, row.duration_ms ?? 0);
     }
     byId("newer").hidden = true;
     if (!keepPlace) this.scroller.scrollTop = 0;
-    for (const [, element] of this.pool) element.remove();
-    this.pool.clear();
+    this.empty();
     this.draw();
     this.tellEmpty();
   }
 
   pause(paused) {
     this.paused = paused;
-    if (!paused && this.waiting.length) this.showNewer({ keepPlace: this.scroller.scrollTop < ROW });
+    if (!paused && (this.waiting.length || this.tooMany)) this.showNewer({ keepPlace: this.scroller.scrollTop < ROW });
   }
 
-  async more() {
-    if (!this.cursor || this.loading) return;
-    const loading = (this.loading = new AbortController());
-    try {
-      const page = await api.history({ ...this.question, limit: PAGE, cursor: this.cursor }, loading.signal);
-      if (loading.signal.aborted) return;
-      for (const row of page.items) {
-        if (this.known.has(row.id)) continue;
-        this.known.set(row.id, row);
-        this.rows.push(row);
-      }
-      this.cursor = page.next_cursor;
-      this.loading = null;
-      this.schedule();
-    } catch (error) {
-      this.loading = null;
-      if (error.name !== "AbortError") this.onProblem(error);
-    }
+  // Rows came in above or in sight; what is looked at stays where it is.
+  changed(added, index) {
+    if (added && index * ROW <= this.scroller.scrollTop) this.scroller.scrollTop += added * ROW;
+    this.schedule();
+  }
+
+  tell(text) {
+    const empty = byId("empty");
+    empty.hidden = !text || this.rows.total > 0;
+    empty.textContent = text;
   }
 
   tellEmpty() {
-    const empty = byId("empty");
-    empty.hidden = this.rows.length > 0;
-    empty.textContent = this.question.filter || this.question.from
-      ? "Nothing matches this filter. Try a shorter one, or a longer time."
-      : "No records yet. As soon as your app answers a request, it appears here.";
-    byId("grid").setAttribute("aria-rowcount", this.cursor ? -1 : this.rows.length);
+    const narrowed = this.question.filter || this.question.from;
+    this.tell(narrowed ? "Nothing matches this filter. Try a shorter one, or a longer time." : "");
+    byId("start").hidden = Boolean(narrowed) || this.rows.total > 0;
+    byId("grid").setAttribute("aria-rowcount", this.rows.cursor ? -1 : this.rows.total + 1);
   }
 
   schedule() {
@@ -208,36 +233,36 @@ export class List {
   }
 
   draw() {
-    const total = this.rows.length;
-    this.body.style.height = `${Math.min(total * ROW, MOST_HEIGHT)}px`;
-    const top = this.scroller.scrollTop;
     const shown = Math.ceil(this.scroller.clientHeight / ROW);
-    const first = Math.max(0, Math.floor(top / ROW) - OVERSCAN);
-    const last = Math.min(total, first + shown + 2 * OVERSCAN);
+    const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - OVERSCAN);
+    const rows = this.rows.slice(first, Math.min(this.rows.total, first + shown + 2 * OVERSCAN));
+    this.body.style.height = `${Math.min(this.rows.total * ROW, MOST_HEIGHT)}px`;
     const wanted = new Set();
-    for (let at = first; at < last; at += 1) {
-      const row = this.rows[at];
-      wanted.add(row.id);
-      let element = this.pool.get(row.id);
+    for (const [offset, row] of rows.entries()) {
+      const at = first + offset;
+      const key = row?.id ?? `wait-${at}`;
+      wanted.add(key);
+      let element = this.pool.get(key);
       if (!element) {
-        element = this.element(row);
-        this.pool.set(row.id, element);
+        element = row ? rowElement(row, this.shownColumns(), this.slowest) : waitingElement();
+        this.pool.set(key, element);
         this.body.append(element);
       }
       element.style.transform = `translateY(${at * ROW}px)`;
       element.setAttribute("aria-rowindex", at + 2);
+      if (!row) continue;
       const active = row.id === this.activeId;
       element.classList.toggle("active", active);
       element.classList.toggle("marked", this.marks.includes(row.id));
       element.setAttribute("aria-selected", active);
     }
-    for (const [id, element] of this.pool) {
-      if (!wanted.has(id)) {
+    for (const [key, element] of this.pool) {
+      if (!wanted.has(key)) {
         element.remove();
-        this.pool.delete(id);
+        this.pool.delete(key);
       }
     }
-    if (last > total - 3 * shown) this.more();
+    if (first + rows.length > this.rows.total - 3 * shown) this.rows.more();
   }
 
   redraw(id) {
@@ -246,66 +271,31 @@ export class List {
     this.schedule();
   }
 
-  element(row) {
-    const attributes = { role: "row", class: `row${row.fresh ? " fresh" : ""}`, id: `r-${row.id}`, "data-id": row.id };
-    row.fresh = false;
-    if (row.outcome === "dropped") {
-      attributes.class += " gap";
-      const text = `${number(row.dropped_count)} records are missing here: there was no room in the journal`;
-      return el("div", attributes, this.cell("time", row), el("div", { role: "gridcell", class: "c-path" }, text));
-    }
-    return el("div", attributes, this.shownColumns().map((name) => this.cell(name, row)));
-  }
-
-  cell(name, row) {
-    const cell = (content, title, extra = "") =>
-      el("div", { role: "gridcell", class: `c-${name}${extra}`, title }, content);
-    switch (name) {
-      case "time": {
-        const [time, ms] = clock(row.request_timestamp).split(".");
-        return cell([time, el("span", { class: "ms" }, `.${ms}`)], dateTime(row.request_timestamp));
-      }
-      case "method": return cell(row.method);
-      case "path": return cell([el("span", {}, row.path ?? ""), row.query ? el("span", { class: "query" }, `?${row.query.slice(0, 300)}`) : null], row.target);
-      case "status": return cell(row.status_code ?? "–", row.outcome, ` ${statusClass(row)}`);
-      case "duration": return cell(duration(row.duration_ms));
-      case "waterfall": return this.waterfall(row);
-      case "size": return cell(bytes(row.response_body_bytes));
-      case "user": return cell(row.user_id ?? "", row.user_id);
-      case "outcome": return cell(row.outcome === "completed" ? "" : row.outcome, row.error_message, row.outcome === "failed" ? " failed" : "");
-      case "model": return cell(row.model ?? "");
-      default: return cell(row.client_ip ?? "");
-    }
-  }
-
-  waterfall(row) {
-    const total = row.duration_ms ?? 0;
-    const wait = Math.min(row.ttfb_ms ?? total, total);
-    const text = `${duration(wait)} to the first byte, ${duration(total - wait)} body`;
-    const cell = el("div", { role: "gridcell", class: "c-waterfall", title: text, "aria-label": text });
-    for (const [kind, ms] of [["wait", wait], ["rest", total - wait]]) {
-      const part = el("i", { class: kind });
-      part.style.width = `${Math.max(ms > 0 ? 1 : 0, (ms / this.slowest) * 110)}px`;
-      cell.append(part);
-    }
-    return cell;
-  }
-
-  indexOf(id) {
-    return this.rows.findIndex((row) => row.id === id);
-  }
-
   move(step) {
-    const at = this.activeId ? this.indexOf(this.activeId) : -1;
-    const next = Math.min(this.rows.length - 1, Math.max(0, at + step));
-    if (next < 0 || !this.rows.length) return;
-    this.activate(this.rows[next].id);
-    const top = next * ROW; // below the header, which stays
+    const at = this.activeId ? this.rows.indexOf(this.activeId) : -1;
+    // One that was left far behind: go on from what is in sight.
+    const from = at < 0 && this.activeId ? Math.ceil(this.scroller.scrollTop / ROW) - step : at;
+    const next = Math.min(this.rows.total - 1, Math.max(0, from + step));
+    this.reveal(next);
+    const row = this.rows.at(next);
+    if (!row) return;
+    this.activate(row.id);
+    this.onMove(row.id);
+  }
+
+  reveal(index) {
+    const top = index * ROW; // below the header, which stays
     const view = this.scroller;
     const seen = view.clientHeight - HEAD;
     if (top < view.scrollTop) view.scrollTop = top;
     else if (top + ROW > view.scrollTop + seen) view.scrollTop = top + ROW - seen;
-    this.draw();
+  }
+
+  // What the loaded rows have in a column, most frequent first, for completion.
+  values(column) {
+    const counts = new Map();
+    for (const row of this.rows.known.values()) if (row[column]) counts.set(row[column], (counts.get(row[column]) ?? 0) + 1);
+    return [...counts].sort((one, other) => other[1] - one[1]).map(([value]) => value);
   }
 
   activate(id) {
@@ -326,9 +316,4 @@ export class List {
     this.draw();
     this.onMark(this.marks);
   }
-}
-
-function after(one, other) {
-  return one.request_timestamp > other.request_timestamp
-    || (one.request_timestamp === other.request_timestamp && one.id > other.id);
 }

@@ -5,11 +5,13 @@ import * as api from "./api.js";
 import { asCurl } from "./copies.js";
 import { showComparison, showRecord } from "./detail.js";
 import { FilterBox } from "./filterbox.js";
-import { duration, number } from "./format.js";
-import { COLUMNS, List } from "./list.js";
+import { COLUMNS } from "./cells.js";
+import { showHealth } from "./health.js";
+import { List } from "./list.js";
 import { showStats } from "./statspage.js";
 import { Timeline } from "./timeline.js";
 
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const state = { view: "records", filter: "", from: "", to: "", id: "", compare: "" };
 let record = null;
 let who = null;
@@ -46,19 +48,33 @@ function sentence(error) {
   return error.message;
 }
 
-const list = new List({ onOpen: (id) => open(id), onProblem: problem, onMark: marked });
+const list = new List({ onOpen: (id) => open(id), onProblem: problem, onMark: marked, onMove: moved });
 const timeline = new Timeline((from, to) => {
   state.from = from;
   state.to = to;
   writeUrl({ push: true });
   refresh();
 });
-const filterBox = new FilterBox((text) => {
+const filterBox = new FilterBox({ onChange: filterChanged, valuesOf: (column) => list.values(column) });
+
+function filterChanged(text) {
+  if (ID.test(text)) {
+    filterBox.set(state.filter);
+    open(text.toLowerCase());
+    return;
+  }
   if (text === state.filter) return;
   state.filter = text;
   writeUrl({ push: true });
   refresh();
-});
+}
+
+// An open record follows the walk through the list.
+let movedTo = 0;
+function moved(id) {
+  clearTimeout(movedTo);
+  if (state.id) movedTo = setTimeout(() => open(id), 120);
+}
 
 let timelineLoading = null;
 async function loadTimeline() {
@@ -73,6 +89,8 @@ async function loadTimeline() {
 
 async function refresh() {
   byId("clear-range").hidden = !state.from && !state.to;
+  if (!state.from && !state.to) byId("range").value = "";
+  else if (state.to || !byId("range").value) byId("range").value = "?";
   const records = state.view === "records";
   byId("records-view").hidden = !records;
   byId("stats-view").hidden = records;
@@ -110,7 +128,7 @@ async function open(id) {
     state.id = record.id;
     state.compare = "";
     writeUrl();
-    showRecord(record, { onClose: close, onFilter: narrow, onMark: (each) => list.mark(each) });
+    showRecord(record, { onClose: close, onFilter: narrow, onMark: (each) => list.mark(each), onOpen: open });
     list.activate(record.id);
   } catch (error) {
     if (error.status === 404) toast("There is no such record, or it isn't yours");
@@ -181,30 +199,6 @@ byId("leave").addEventListener("click", async () => {
   showLogin();
 });
 
-async function health() {
-  if (!who?.admin) return;
-  const box = byId("health");
-  try {
-    const now = await api.status();
-    const parts = [];
-    let kind = "";
-    if (now.pending > 0) parts.push(`${number(now.pending)} waiting${now.oldest_pending_age_s > 2 ? ` for ${duration(now.oldest_pending_age_s * 1000)}` : ""}`);
-    if (now.dropped > 0) parts.push(`${number(now.dropped)} dropped`);
-    if (now.failed > 0) parts.push(`${number(now.failed)} refused by the store`);
-    if (now.pending > 5000 || now.dropped > 0 || now.failed > 0) kind = "warn";
-    if (["blocked", "retrying"].includes(now.writer_state)) {
-      kind = "bad";
-      parts.push(now.last_error ?? "the store doesn't take records");
-    }
-    box.className = `health ${kind || "fine"}`;
-    box.textContent = parts.join(" · ") || "all stored";
-    box.title = now.last_error ?? "";
-  } catch (error) {
-    box.className = "health bad";
-    box.textContent = error.status === 401 ? "" : "the server does not answer";
-  }
-}
-
 async function enter() {
   try {
     who = await api.session();
@@ -214,9 +208,10 @@ async function enter() {
   }
   byId("leave").hidden = false;
   byId("leave").title = who.user_id ?? "admin";
-  if (!who.admin) byId("health").textContent = who.user_id ?? "";
+  byId("health-menu").hidden = !who.admin;
+  byId("who").textContent = who.admin ? "" : who.user_id ?? "";
   filterBox.set(state.filter);
-  health();
+  if (who.admin) showHealth();
   await refresh();
   if (state.id) await open(state.id);
   else if (state.compare.includes(",")) await compare(state.compare.split(","));
@@ -253,6 +248,22 @@ function pause() {
 byId("pause").addEventListener("click", pause);
 byId("help-button").addEventListener("click", () => byId("help").showModal());
 
+function askForId() {
+  byId("wanted-id").value = "";
+  byId("opening").returnValue = "";
+  byId("opening").showModal();
+}
+byId("open-by-id").addEventListener("click", askForId);
+byId("opening").addEventListener("close", () => byId("opening").returnValue === "open" && open(byId("wanted-id").value.trim().toLowerCase()));
+
+byId("range").addEventListener("change", () => {
+  const minutes = Number(byId("range").value);
+  state.from = minutes ? new Date(Date.now() - minutes * 60_000).toISOString() : "";
+  state.to = "";
+  writeUrl({ push: true });
+  refresh();
+});
+
 const KEYS = {
   j: () => list.move(1), ArrowDown: () => list.move(1), k: () => list.move(-1), ArrowUp: () => list.move(-1),
   PageDown: () => list.move(20), PageUp: () => list.move(-20),
@@ -261,10 +272,10 @@ const KEYS = {
   s: () => setView(state.view === "stats" ? "records" : "stats"),
   c: () => record && copyText(asCurl(record), "curl command"),
   x: () => list.activeId && list.mark(list.activeId),
-  o: () => open(prompt("Id of the record")?.trim()),
+  o: askForId,
 };
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const target = event.target;
   const typing = target.matches("input, textarea, select") && target.type !== "checkbox";
   if (typing || (event.key === "Enter" && target.matches("button, summary, a"))) return;
@@ -284,6 +295,6 @@ addEventListener("popstate", () => {
 });
 
 readUrl();
-setInterval(health, 5000);
+setInterval(() => who?.admin && !document.hidden && showHealth(), 5000);
 setInterval(() => !document.hidden && state.view === "records" && !list.paused && byId("login-view").hidden && who && !state.to && loadTimeline(), 15000);
 enter();
