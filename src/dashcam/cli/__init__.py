@@ -144,13 +144,22 @@ def demo(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the gateway; 0: any.")] = 0,
     directory: Annotated[str | None, typer.Option("--dir", help="Where the data goes.")] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open a browser at the page.")
+    ] = False,
 ) -> None:
     """Record an example gateway under example traffic, and watch. Example: dashcam demo --seconds 10"""
     from dashcam.cli.demonstrating import demo as demonstrate
 
     with errors_told():
         raise typer.Exit(
-            demonstrate(views.make_console(), seconds=seconds, port=port, directory=directory)
+            demonstrate(
+                views.make_console(),
+                seconds=seconds,
+                port=port,
+                directory=directory,
+                open_browser=open_browser,
+            )
         )
 
 

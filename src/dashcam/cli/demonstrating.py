@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import webbrowser
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,9 +22,10 @@ from dashcam.access import ApiKeys
 from dashcam.access.sessions import secret_key
 from dashcam.api.viewer import make_ticket
 from dashcam.cli.views import header_line, row_line, stats_view
+from dashcam.demo.accident import PATH as JOB_PATH
 from dashcam.demo.traffic import Traffic
 from dashcam.history.following import Follower
-from dashcam.settings import Settings
+from dashcam.settings import DEFAULT_BODY_CONTENT_TYPES, Settings
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 
@@ -35,7 +37,14 @@ START_S = 20.0
 SETTLE_S = 10.0
 
 
-def demo(console: Console, *, seconds: float | None, port: int, directory: str | None) -> int:
+def demo(
+    console: Console,
+    *,
+    seconds: float | None,
+    port: int,
+    directory: str | None,
+    open_browser: bool = False,
+) -> int:
     """Run the demo; give the exit code."""
     with ExitStack() as stack:
         place = Path(directory or tempfile.mkdtemp(prefix="dashcam-demo-"))
@@ -43,6 +52,7 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
         url = f"sqlite:///{place.absolute()}/request_logs.db"
         port = port or _free_port()
         keys = _make_keys(url)
+        _accident(url, place)
         server = stack.enter_context(_gateway(url, place, port))
         stack.callback(_end, server)
         if not _wait_for(port, server):
@@ -57,11 +67,10 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
         )
         ticket = make_ticket(secret_key(Settings(environ={}, store=url)))
         console.print("\nopen the page (the link works once):\n", style="bold")
-        console.print(
-            f"    http://127.0.0.1:{port}/dashcam/login?token={ticket}\n",
-            soft_wrap=True,
-            style="cyan",
-        )
+        page = f"http://127.0.0.1:{port}/dashcam/login?token={ticket}"
+        console.print(f"    {page}\n", soft_wrap=True, style="cyan")
+        if open_browser:
+            webbrowser.open(page)
         traffic = Traffic(port, keys=[*keys.values(), keys[USERS[0]]])
         traffic.start()
         stopped = threading.Event()
@@ -78,7 +87,9 @@ def demo(console: Console, *, seconds: float | None, port: int, directory: str |
 
 
 def _gateway(url: str, place: Path, port: int) -> "subprocess.Popen[bytes]":
-    env = {name: text for name, text in os.environ.items() if not name.startswith("DASHCAM_")}
+    env = _environment()
+    kept = (*DEFAULT_BODY_CONTENT_TYPES, "image/*", "application/octet-stream")
+    env["DASHCAM_BODY_CONTENT_TYPES"] = ",".join(kept)  # so that there are images and bytes to see
     command = [sys.executable, "-m", "dashcam", "run", "dashcam.demo.gateway:app"]
     with (place / "gateway.log").open("wb") as log:
         return subprocess.Popen(
@@ -89,6 +100,24 @@ def _gateway(url: str, place: Path, port: int) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+def _accident(url: str, place: Path) -> None:
+    """Let a process overrun its journal and die, so that a gap can be seen."""
+    with (place / "accident.log").open("wb") as log:
+        subprocess.run(
+            [sys.executable, "-m", "dashcam.demo.accident"],
+            check=False,
+            env={**_environment(), "DASHCAM_STORE": url},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            timeout=START_S,
+        )
+
+
+def _environment() -> dict[str, str]:
+    return {name: text for name, text in os.environ.items() if not name.startswith("DASHCAM_")}
 
 
 def _make_keys(url: str) -> dict[str, str]:
@@ -170,13 +199,14 @@ def _summary(
     store = open_store(url)
     try:
         stats = store.stats(Query(scope=Scope.all()))
+        job = store.stats(Query(scope=Scope.all(), path_prefix=JOB_PATH)).outcomes
     finally:
         store.close()
     answered = sum(traffic.answered.values())
-    stored = sum(stats.outcomes.get(outcome, 0) for outcome in ANSWERED)
+    stored = sum(stats.outcomes.get(outcome, 0) - job.get(outcome, 0) for outcome in ANSWERED)
     console.print()
     console.print(stats_view(stats, width=console.width))
-    left = stats.count - stored
+    left = stats.outcomes.get("disconnected", 0)
     missing = answered - stored
     if missing > 0:
         console.print(
@@ -188,6 +218,11 @@ def _summary(
             f"\nclients received {answered} answers whole, {stored} are stored; "
             f"{traffic.left} streams were left in the middle, {left} are stored as disconnected",
             style="green",
+        )
+    if job.get("interrupted"):
+        console.print(
+            f"a job before it was killed in the middle of a request, which is stored as interrupted; "
+            f"{stats.dropped} records found no room in its small journal, and that is stored too"
         )
     for user, told in history.items():
         console.print(f"GET /api/history as {user}: {told}")

@@ -2,11 +2,19 @@
 
 import asyncio
 import json
+import struct
+import zlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import (
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Mount, Route
 
 from dashcam import Recorder, Settings, annotate
@@ -125,6 +133,62 @@ async def download(request: Request) -> Response:
     return Response(bytes(range(256)) * 16, media_type="application/octet-stream")
 
 
+def _png(width: int = 160, height: int = 60) -> bytes:
+    """Draw bars in two colours as a PNG (RFC 2083: chunks of length, name, data, CRC-32)."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    lines = b"".join(
+        b"\x00"  # no filter
+        + b"".join(
+            b"\x2b\x5f\xd9" if (x * 7 // 10) % 60 > y and x % 10 < 7 else b"\xe3\xec\xff"
+            for x in range(width)
+        )
+        for y in range(height - 1, -1, -1)
+    )
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+async def chart(request: Request) -> Response:
+    """Give an image: a PNG, or an SVG with a script that must never run."""
+    if request.query_params.get("format") == "svg":
+        svg = (
+            '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="60">'
+            '<rect width="90" height="60" fill="#2b5fd9"/><script>alert("never run")</script></svg>'
+        )
+        return Response(svg, media_type="image/svg+xml")
+    return Response(_png(), media_type="image/png")
+
+
+async def catalogue(request: Request) -> Response:
+    """Give JSON with depth, to fold and to search; changes of an item have other methods."""
+    if request.method == "DELETE":
+        return Response(status_code=204)
+    if request.method in ("PUT", "PATCH"):
+        return JSONResponse({"example": True, "changed": await request.json()})
+    names = ("lamp", "chair", "table", "shelf")
+    items = [
+        {
+            "id": number,
+            "name": f"example {names[number % 4]}",
+            "prices": [{"currency": "EUR", "amount": number * 9.5}, {"currency": "USD"}],
+            "stock": {"here": number % 7, "elsewhere": {"north": number, "south": None}},
+        }
+        for number in range(40)
+    ]
+    return JSONResponse({"example": True, "count": len(items), "items": items})
+
+
+async def moved(request: Request) -> Response:
+    """Lead to another place."""
+    return RedirectResponse("/shop/catalogue", status_code=308)
+
+
 async def login(request: Request) -> Response:
     """Take a password and give a token: neither is kept."""
     await request.body()
@@ -144,6 +208,9 @@ app = AccessMiddleware(
                 routes=[
                     Route("/items/{item_id:int}", item),
                     Route("/upload", upload, methods=["POST"]),
+                    Route("/catalogue", catalogue, methods=["GET", "PUT", "PATCH", "DELETE"]),
+                    Route("/chart", chart),
+                    Route("/old-catalogue", moved),
                 ],
             ),
             Route("/v1/messages", messages, methods=["POST"]),

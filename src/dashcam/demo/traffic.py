@@ -27,8 +27,26 @@ KINDS = (
     "messages",
     "report",
     "ndjson",
+    "chart",
+    "svg",
+    "catalogue",
+    "change",
+    "moved",
+    "trip",
 )
-WEIGHTS = (8, 10, 4, 5, 1, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1)
+WEIGHTS = (8, 10, 4, 5, 1, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 2, 1, 1)
+PATHS = {
+    "download": "/download",
+    "fail": "/fail",
+    "slow": "/slow",
+    "report": "/report?format=html",
+    "ndjson": "/report?format=ndjson",
+    "chart": "/shop/chart",
+    "svg": "/shop/chart?format=svg",
+    "catalogue": "/shop/catalogue",
+    "moved": "/shop/old-catalogue",
+}
+"""Of what is simply asked for."""
 PAUSE_S = 0.12
 
 
@@ -111,27 +129,55 @@ class Traffic:
         elif kind == "messages":
             asked = {"model": "example-model-2", "max_tokens": 50, "messages": []}
             self._ask(connection, "POST", "/v1/messages", as_json, json.dumps(asked).encode())
-        elif kind in ("report", "ndjson"):
-            # One trace over two requests, as a caller with tracing sends it.
-            trace = f"{choose.getrandbits(128) | 1:032x}"
-            for span in ("1" * 16, "2" * 16):
-                traced = {**headers, "traceparent": f"00-{trace}-{span}-01"}
-                self._ask(connection, "GET", f"/report?format={kind}", traced)
+        elif kind == "trip":
+            self._trip(connection, as_json, choose)
+        elif kind == "change":
+            method = choose.choice(("PUT", "PATCH", "DELETE"))
+            body_bytes = b"" if method == "DELETE" else b'{"example": true, "stock": 3}'
+            self._ask(connection, method, "/shop/catalogue", as_json, body_bytes)
         elif kind == "upload":
             boundary = "example-boundary"
-            part = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="example.bin"\r\n'
-            data = (part + "Content-Type: application/octet-stream\r\n\r\n").encode()
-            data += bytes(choose.randrange(2000)) + f"\r\n--{boundary}--\r\n".encode()
+            parts = [
+                ('name="title"', "Example file"),
+                ('name="password"', "example-hunter2"),
+                ('name="settings"', '{"example": true, "size": 3}'),
+                (
+                    'name="file"; filename="example.txt"\r\nContent-Type: text/plain',
+                    "example line\n" * choose.randrange(1, 150),
+                ),
+            ]
+            data = "".join(
+                f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n"
+                for head, content in parts
+            )
             kind_header = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-            self._ask(connection, "POST", "/shop/upload", {**headers, **kind_header}, data)
+            sent = f"{data}--{boundary}--\r\n".encode()
+            self._ask(connection, "POST", "/shop/upload", {**headers, **kind_header}, sent)
         elif kind == "login":
             form = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
             self._ask(connection, "POST", "/login", form, b"user=example&password=example-hunter2")
         else:
-            path = {"download": "/download", "fail": "/fail", "slow": "/slow"}.get(
-                kind, "/not/there"
-            )
+            path = PATHS.get(kind, "/not/there")
             self._ask(connection, "GET", path, headers)
+
+    def _trip(
+        self,
+        connection: http.client.HTTPConnection,
+        headers: dict[str, str],
+        choose: random.Random,
+    ) -> None:
+        """Send one trace over several requests, as a caller with tracing does."""
+        trace = f"{choose.getrandbits(128) | 1:032x}"
+        steps = (
+            ("GET", "/shop/catalogue", None),
+            ("GET", f"/shop/items/{choose.randrange(60)}", None),
+            ("POST", "/v1/messages", b'{"model": "example-model-2", "messages": []}'),
+            ("GET", "/slow", None),
+            ("POST", "/v1/echo", b'{"example": true, "done": true}'),
+        )
+        for number, (method, path, body) in enumerate(steps, 1):
+            traced = {**headers, "traceparent": f"00-{trace}-{number:016x}-01"}
+            self._ask(connection, method, path, traced, body)
 
     def _ask(
         self,

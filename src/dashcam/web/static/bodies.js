@@ -10,8 +10,7 @@ export function bodyView(row, side) {
   const display = row.display?.[`${side}_body`];
   const size = row[`${side}_body_bytes`];
   if (!display) {
-    const reason = size ? `not kept (${bytes(size)} on the wire)` : "none";
-    return el("p", { class: "note" }, `Body: ${reason}`);
+    return el("p", { class: "note" }, size ? `Not kept (${bytes(size)} on the wire): ${whyNot(row, side)}.` : "There is none.");
   }
   const type = display.content_type.split(";")[0].trim().toLowerCase();
   const box = el("div");
@@ -33,6 +32,12 @@ export function bodyView(row, side) {
     box.append(el("img", { src: `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`, alt: `the ${side}'s image` }), textView(text));
   } else box.append(textView(text));
   return box;
+}
+
+function whyNot(row, side) {
+  if (row.redacted.includes(`${side}_body:*`)) return "it couldn't be read as what its content type says, and might hold secrets";
+  const type = (row[`${side}_headers`].find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "").split(";")[0];
+  return `${type || "a body without a content type"} may not be listed in body_content_types, or max_body_bytes is 0`;
 }
 
 export function textView(text) {
