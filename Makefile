@@ -30,7 +30,7 @@ images: $(SYNCED) chromium  ## the screenshots in docs/images
 
 docs: $(SYNCED)  ## the documentation as a site, in build/site
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
 
 bench: $(SYNCED)  ## the numbers of the README, side by side in one run
 	$(BIN)/python -m benchmarks

@@ -48,6 +48,7 @@ PATHS = {
 }
 """Of what is simply asked for."""
 PAUSE_S = 0.12
+REFUSED_PAUSE_S = 2.0
 
 
 class Traffic:
@@ -188,9 +189,12 @@ class Traffic:
         body: bytes | None = None,
     ) -> None:
         connection.request(method, path, body=body, headers=headers)
-        connection.getresponse().read()
+        answer = connection.getresponse()
+        answer.read()
         with self._lock:
             self.answered[path.partition("?")[0].rstrip("0123456789")] += 1
+        if answer.status == 429:
+            self._stop.wait(REFUSED_PAUSE_S)  # as a client with manners does
 
     def _leave(self, path: str, headers: dict[str, str], body: bytes) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)

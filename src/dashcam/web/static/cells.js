@@ -29,7 +29,7 @@ export function rowElement(row, columns, slowest) {
   if (row.outcome === "dropped") {
     attributes.class += " gap";
     const span = row.dropped_first && row.dropped_last ? `, ${clock(row.dropped_first)} to ${clock(row.dropped_last)}` : "";
-    const text = `${number(row.dropped_count)} records are missing here${span}: there was no room in the journal`;
+    const text = `${number(row.dropped_count)} records are missing here: there was no room in the journal${span}`;
     return el("div", attributes, cell("time", row), el("div", { role: "gridcell", class: "c-path", title: text }, text));
   }
   return el("div", attributes, columns.map((name) => (name === "waterfall" ? waterfall(row, slowest) : cell(name, row))));

@@ -32,6 +32,6 @@ export function dateTime(timestamp) {
 }
 
 export function statusClass(row) {
-  if (row.outcome === "failed") return "s5";
+  if (["failed", "interrupted"].includes(row.outcome)) return "s5";
   return row.status_code ? `s${Math.floor(row.status_code / 100)}` : "";
 }

@@ -20,7 +20,7 @@ export function condition(now) {
   }
   const facts = [
     ["backlog", number(now.pending)], ["oldest waits for", now.pending ? duration(now.oldest_pending_age_s * 1000) : "–"], ["dropped", number(now.dropped)],
-    ["refused by the store", number(now.failed)], ["writer", now.writer_state], ["last error", now.last_error ?? "none"],
+    ["refused by the store", number(now.failed)], ["writer", ["off", "stopped"].includes(now.writer_state) ? "in another process" : now.writer_state], ["last error", now.last_error ?? "none"],
   ];
   return { words: words.join(" · ") || "all stored", kind: kind || "fine", facts };
 }

@@ -23,6 +23,7 @@ export function sessionView(row, { onOpen, onFilter }) {
       const { rows, cut } = await together(row, kind, value);
       body.replaceChildren(...drawn(rows, row, onOpen), ...(cut ? [el("p", { class: "note" }, `There are more than these ${MOST}.`)] : []),
         el("p", {}, el("button", { onclick: () => onFilter(`${kind}:${quote(value)}`) }, "Show all in the table")));
+      body.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
     } catch (error) {
       body.replaceChildren(el("p", { class: "problem", role: "alert" }, error.message));
     }

@@ -5,6 +5,7 @@ import { bytes, dateTime, duration, number } from "./format.js";
 
 export function showStats(stats, filter, onFilter) {
   const tile = (name, value) => el("div", { class: "tile" }, el("b", {}, value), el("span", {}, name));
+  const tileOf = (name, count, wanted) => el("button", { class: "tile", title: "Show these", onclick: () => onFilter(wanted) }, el("b", {}, number(count)), el("span", {}, name));
   const share = stats.count ? ` (${((stats.errors / stats.count) * 100).toFixed(1)} %)` : "";
   const refused = stats.outcomes.quota_exceeded ?? 0;
   const out = [
@@ -13,7 +14,10 @@ export function showStats(stats, filter, onFilter) {
       tile("p95", duration(stats.duration_ms_p95)), tile("p99", duration(stats.duration_ms_p99)), tile("received", bytes(stats.request_bytes)), tile("sent", bytes(stats.response_bytes)),
       tile("tokens in", number(stats.input_tokens)), tile("tokens out", number(stats.output_tokens)), tile("quota refusals", number(refused)), tile("dropped", number(stats.dropped))),
     el("h3", {}, "By status and outcome"),
-    el("div", { class: "tiles" }, Object.entries({ ...stats.statuses, ...stats.outcomes }).map(([name, count]) => tile(name, number(count)))),
+    el("div", { class: "tiles" }, 
+      Object.entries(stats.statuses).map(([name, count]) => tileOf(name, count, `status:${name}`)),
+      Object.entries(stats.outcomes).map(([name, count]) => tileOf(name, count, `outcome:${name}`)),
+      stats.dropped ? tileOf("dropped", stats.dropped, "outcome:dropped") : null),
     el("h3", {}, "Routes"),
     ranking(["route", "records", "", "errors", "p50", "p95", "bytes"], stats.paths, (row, most) => [
       link(row.route || "(none)", () => onFilter(`path:${quote(row.route.split("{")[0])}`)), number(row.count), meter(row.count / most), number(row.errors), duration(row.duration_ms_p50), duration(row.duration_ms_p95), bytes(row.bytes)]),

@@ -37,7 +37,7 @@ export class Timeline {
     const color = (name) => style.getPropertyValue(name).trim();
     const series = (name) => filled.map((point) => point[name] ?? null);
     const axis = { stroke: color("--dim"), grid: { stroke: color("--line"), width: 0.5 }, ticks: { show: false }, font: "10px system-ui" };
-    const bars = uPlot.paths.bars({ size: [0.8, 40] });
+    const bars = uPlot.paths.bars({ size: [0.8, 60] });
     this.plot = new uPlot(
       {
         width: this.box.clientWidth,
@@ -45,7 +45,7 @@ export class Timeline {
         padding: [6, 4, 0, 0],
         cursor: { drag: { x: true, y: false, setScale: false } },
         legend: { live: true },
-        scales: { ms: { range: (_u, _low, high) => [0, Math.max(1, high)] }, y: { range: (_u, _low, high) => [0, Math.max(1, high * 1.1)] } },
+        scales: { x: { range: () => [filled[0].at - step / 2, filled.at(-1).at + step / 2] }, ms: { range: (_u, _low, high) => [0, Math.max(1, high)] }, y: { range: (_u, _low, high) => [0, Math.max(1, high * 1.1)] } },
         axes: [{ ...axis, size: 22, values: (_u, ticks) => ticks.map((at) => tick(at, step)) }, { ...axis, size: 44 }, { ...axis, scale: "ms", side: 1, size: 58, grid: { show: false }, values: (_u, ticks) => ticks.map((ms) => duration(ms)) }],
         series: [
           { value: (_u, at) => (at === null ? "" : new Date(at * 1000).toLocaleString()) },
