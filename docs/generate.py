@@ -129,7 +129,9 @@ def _command_lines(command: Any, name: str, context: Any) -> list[str]:
         for each in command.commands.values():
             lines += _command_lines(each, f"{name} {each.name}", context)
         return lines
-    lines = [f"## `{name}`", "", (command.help or "").strip(), ""]
+    text, _, examples = (command.help or "").partition("\b\nExamples:\n")
+    lines = [f"## `{name}`", "", text.strip(), ""]
+    lines += ["```console", *(line.strip() for line in examples.splitlines()), "```", ""]
     rows = []
     for parameter in command.params:
         if getattr(parameter, "hidden", False):

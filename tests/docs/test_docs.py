@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from tests.docs.shell import Shell, commands
 
 import dashcam
 from dashcam.redaction.rules import FIELDS, HEADERS, QUERY
@@ -46,6 +47,51 @@ def test_snippets_run(page, tmp_path, monkeypatch):
     document.namespace["__name__"] = "__main__"
     for example in document.examples():
         example.evaluate()
+
+
+SHELL = ("console", "sh")
+LANGUAGES = ("python", *SHELL, "")
+"""The last one is a drawing."""
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if re.search(r"^```(console|sh)$", page.read_text(), re.M)],
+    ids=lambda page: page.stem,
+)
+def test_shell_snippets_run(page, tmp_path, request):
+    """Every line of shell in README and docs runs, in order; what it shows is what comes."""
+    shell = Shell(
+        tmp_path,
+        page.read_text(),
+        database=lambda: request.getfixturevalue("postgres").new_database(),
+    )
+
+    text, section = page.read_text(), 0
+
+    def evaluate(example):
+        nonlocal section
+        found = text.count("\n## ", 0, example.region.start)
+        if found != section:
+            shell.close()  # what serves is stopped at the end of its section
+            section = found
+        for command, output in commands(example.parsed):
+            shell.run(command, output)
+
+    parsers = [CodeBlockParser(language=language, evaluator=evaluate) for language in SHELL]
+    try:
+        for example in Sybil(parsers, encoding="utf-8").parse(page).examples():
+            example.evaluate()
+    finally:
+        shell.close()
+
+
+def test_every_snippet_is_of_a_kind_that_runs():
+    """A block in another language would be one that no test runs."""
+    for page in PAGES:
+        for language in re.findall(r"^```(\S*)\n.*?^```$", page.read_text(), re.M | re.S):
+            assert language in LANGUAGES, f"{page.name}: {language}"
 
 
 def test_links_lead_somewhere():

@@ -86,7 +86,10 @@ def run(
 ) -> None:
     """Serve an ASGI app with uvicorn and record it, its code unchanged.
 
-    Example: dashcam run main:app --port 8000
+    \b
+    Examples:
+      dashcam run main:app --ui
+      dashcam run main:app --workers 2 --port 8001
     """
     from dashcam.cli.serving import serve
 
@@ -125,7 +128,13 @@ def serve(
     ] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open a browser.")] = False,
 ) -> None:
-    """Serve history: the API, for keys, tokens or a one-time link. Example: dashcam serve --open"""
+    """Serve the page and the API of history, for keys, tokens or a one-time link.
+
+    \b
+    Examples:
+      dashcam serve --open
+      dashcam serve --no-auth --port 8601
+    """
     from dashcam.cli.looking import serve_history
 
     with errors_told():
@@ -148,7 +157,13 @@ def demo(
         bool, typer.Option("--open", help="Open a browser at the page.")
     ] = False,
 ) -> None:
-    """Record an example gateway under example traffic, and watch. Example: dashcam demo --seconds 10"""
+    """Record an example gateway under example traffic, and watch.
+
+    \b
+    Examples:
+      dashcam demo --seconds 10
+      dashcam demo --seconds 10 --open --dir demo-data
+    """
     from dashcam.cli.demonstrating import demo as demonstrate
 
     with errors_told():
@@ -165,12 +180,22 @@ def demo(
 
 @app.command()
 def writer() -> None:
-    """Drain journals for apps that run writer=off; see `dashcam writer --help`."""
+    """Drain journals for apps that run writer=off; see `dashcam writer --help`.
+
+    \b
+    Examples:
+      dashcam writer
+    """
 
 
 @app.command()
 def migrate(store: StoreOption = None) -> None:
-    """Bring the store's schema up to date."""
+    """Bring the store's schema up to date.
+
+    \b
+    Examples:
+      dashcam migrate
+    """
     from dashcam.store.schema import HEAD
 
     with errors_told():
@@ -201,7 +226,13 @@ def prune(
     ] = 30.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
 ) -> None:
-    """Delete records for good, in small steps. Example: dashcam prune --older-than 30d"""
+    """Delete records for good, in small steps.
+
+    \b
+    Examples:
+      dashcam prune --older-than 30d
+      dashcam prune --user u_1 --dry-run
+    """
     from dashcam.cli.pruning import prune_older, prune_user
 
     with errors_told(), opened(store) as found_store:
@@ -231,7 +262,14 @@ def export(
     errors: ErrorsOption = False,
     words: FilterArgument = None,
 ) -> None:
-    """Write records to a file. Example: dashcam export --format har -o records.har --from 1h"""
+    """Write records to a file.
+
+    \b
+    Examples:
+      dashcam export --format har -o records.har --from 1h
+      dashcam export status:5xx > errors.jsonl
+      dashcam export --format parquet -o records.parquet
+    """
     from dashcam.cli.exporting import export_records
 
     with errors_told(), opened(store) as found_store:
@@ -255,7 +293,12 @@ def copy(
     from_url: Annotated[str, typer.Option("--from", metavar="URL", help="The store to read.")],
     to_url: Annotated[str, typer.Option("--to", metavar="URL", help="The store to fill.")],
 ) -> None:
-    """Copy all records to another store; may be repeated. Example: dashcam copy --from URL --to URL"""
+    """Copy all records to another store; may be repeated.
+
+    \b
+    Examples:
+      dashcam copy --from sqlite:///request_logs.db --to sqlite:///copy.db
+    """
     from dashcam.cli.exporting import copy_records
 
     with errors_told(), opened(from_url) as source:
@@ -272,7 +315,12 @@ def recover(
     store: StoreOption = None,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds for the journals.")] = 60.0,
 ) -> None:
-    """Deliver what dead processes have left in journals, and send failed_logs.jsonl again."""
+    """Deliver what dead processes have left in journals, and send failed_logs.jsonl again.
+
+    \b
+    Examples:
+      dashcam recover
+    """
     from dashcam.cli.recovering import drain, resend
 
     with errors_told():
@@ -294,7 +342,12 @@ def recover(
 
 @app.command()
 def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Check store, journal, rights, disk, backlog and clock; say what to do."""
+    """Check store, journal, rights, disk, backlog and clock; say what to do.
+
+    \b
+    Examples:
+      dashcam doctor
+    """
     from dashcam.cli.doctor import examine
 
     with errors_told():
@@ -319,7 +372,12 @@ def journal_verify(
     directory: Annotated[Path | None, typer.Argument(help="Default: all of journal_dir.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every frame; exit code 1 when something is damaged."""
+    """Check every frame; exit code 1 when something is damaged.
+
+    \b
+    Examples:
+      dashcam journal verify
+    """
     from dashcam.journal.inspect import verify
 
     with errors_told():
@@ -344,7 +402,12 @@ def journal_verify(
 def journal_dump(
     directory: Annotated[Path | None, typer.Argument(help="Default: all of journal_dir.")] = None,
 ) -> None:
-    """Print every record that is in the journal, one JSON line each."""
+    """Print every record that is in the journal, one JSON line each.
+
+    \b
+    Examples:
+      dashcam journal dump
+    """
     from dashcam.journal.inspect import dump
 
     with errors_told():
@@ -361,7 +424,12 @@ def journal_repair(
     directory: Annotated[Path | None, typer.Argument(help="Default: all of journal_dir.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
 ) -> None:
-    """Set damaged bytes aside and keep every whole record (only of dead processes)."""
+    """Set damaged bytes aside and keep every whole record (only of dead processes).
+
+    \b
+    Examples:
+      dashcam journal repair --dry-run
+    """
     from dashcam.journal.inspect import repair
 
     with errors_told():

@@ -28,7 +28,12 @@ def create(
     admin: Annotated[bool, typer.Option("--admin", help="Sees everyone's records.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key. It is shown once. Example: dashcam keys create --user u_1 --quota 100/minute"""
+    """Make a key. It is shown once.
+
+    \b
+    Examples:
+      dashcam keys create --user u_1 --quota 100/minute
+    """
     with errors_told():
         made = _keys(store).create(user, name=name, quota=quota, admin=admin)
         if as_json:
@@ -45,7 +50,12 @@ def list_(
     user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List keys, oldest first."""
+    """List keys, oldest first.
+
+    \b
+    Examples:
+      dashcam keys list
+    """
     with errors_told():
         rows = _keys(store).all(user_id=user)
         if as_json:
@@ -72,7 +82,12 @@ def revoke(
     key: Annotated[str, typer.Argument(metavar="ID", help="Its id, or what the key begins with.")],
     store: StoreOption = None,
 ) -> None:
-    """Revoke a key; it stops working within seconds. Example: dashcam keys revoke dc_Ab3dEf9h"""
+    """Revoke a key; it stops working within seconds.
+
+    \b
+    Examples:
+      dashcam keys revoke dc_Ab3dEf9h
+    """
     with errors_told():
         keys = _keys(store)
         wanted = key.strip()

@@ -51,7 +51,15 @@ def ls(
     body: BodyOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List records, newest first. Example: dashcam ls status:4xx from:2h"""
+    """List records, newest first.
+
+    \b
+    Examples:
+      dashcam ls
+      dashcam ls status:4xx from:2h
+      dashcam ls method:POST 'duration:>500ms' --body
+      dashcam ls user:u_1 -n 100 --json
+    """
     with errors_told(), opened(store) as found_store:
         query = make_query(
             words or [],
@@ -97,7 +105,13 @@ def show(
     har: Annotated[bool, typer.Option("--har", help="As a HAR file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one record whole. Example: dashcam show 51df0e2a"""
+    """Show one record whole.
+
+    \b
+    Examples:
+      dashcam show 51df0e2a
+      dashcam show 51df0e2a --curl
+    """
     with errors_told(), opened(store) as found_store:
         exchange = find(found_store, exchange_id.strip().lower())
         if as_json:
@@ -157,7 +171,14 @@ def tail(
     body: BodyOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Follow records as they are stored; Ctrl-C ends it. Example: dashcam tail status:5xx"""
+    """Follow records as they are stored; Ctrl-C ends it.
+
+    \b
+    Examples:
+      dashcam tail
+      dashcam tail status:5xx path:/v1 --body
+      dashcam tail --json
+    """
     with errors_told(), opened(store) as found_store:
         query = make_query(
             words or [],
@@ -194,7 +215,13 @@ def stats(
     user: UserOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Count and measure records. Example: dashcam stats path:/v1 --from 1d"""
+    """Count and measure records.
+
+    \b
+    Examples:
+      dashcam stats
+      dashcam stats path:/v1 --from 1d
+    """
     with errors_told(), opened(store) as found_store:
         query = make_query(words or [], user=user, from_=from_, to=to)
         found = found_store.stats(query)
@@ -226,7 +253,10 @@ def replay(
 ) -> None:
     """Send a recorded request again, and show how the answers differ.
 
-    Example: dashcam replay 51df0e2a --to http://127.0.0.1:8000 --secret authorization="Bearer dc_…"
+    \b
+    Examples:
+      dashcam replay 51df0e2a --to http://127.0.0.1:8000 --without-secrets
+      dashcam replay 51df0e2a --to http://127.0.0.1:8000 --secret authorization="Bearer dc_…"
     """
     from dashcam.cli.replaying import replay_record
 
