@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 from benchmarks.bench_history import ROWS, fill
 from dashcam.store import open_store
@@ -35,7 +36,7 @@ let steps = 0;
   last = now;
   grid.scrollTop += 400;
   steps += 1;
-  if (steps < 600) requestAnimationFrame(step);
+  if (steps < 1500) requestAnimationFrame(step);
   else setTimeout(() => done([tasks, gaps, grid.scrollTop]), 200);
 })();
 """
@@ -55,6 +56,12 @@ watch.observe(list, { childList: true });
 input.value = arguments[0];
 input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
 """
+
+
+def heap(driver: Any) -> float:
+    """Give what the page's objects take, in MB, after what is garbage is gone."""
+    driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+    return float(driver.execute_cdp_cmd("Runtime.getHeapUsage", {})["usedSize"]) / 1e6
 
 
 def main(rows: int = ROWS) -> None:
@@ -95,12 +102,14 @@ def main(rows: int = ROWS) -> None:
                 f"  first rows painted after {min(firsts):.0f} ms (best of 3; worst {max(firsts):.0f})"
             )
             time.sleep(3)
+            before = heap(driver)
             driver.set_script_timeout(60)
             tasks, gaps, reached = driver.execute_async_script(SCROLL)
             print(
                 f"  scrolling over {reached / 26:.0f} rows: {len(tasks)} tasks over 50 ms "
                 f"(longest {max(tasks, default=0):.0f} ms), frames every {sum(gaps) / len(gaps):.1f} ms"
             )
+            print(f"  memory of the page: {before:.1f} MB before, {heap(driver):.1f} MB after it")
             for text in (
                 "status:5xx",
                 "path:/v1/items/77",

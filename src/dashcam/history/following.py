@@ -70,8 +70,9 @@ class Follower:
             query = msgspec.structs.replace(self._query, limit=self._last)
             return self._take(self._store.page(query)[::-1])
         # What is there now is old; what is stored from here on is new.
+        # Asked without the filter: a page of rare matches would be long in finding.
         query = msgspec.structs.replace(self._query, limit=STEP_ROWS)
-        known = self._store.page(query)
+        known = self._store.page(Query(scope=self._query.scope, limit=STEP_ROWS))
         self._newest = max((row.stored_at or "" for row in known), default="")
         if self._newest:
             for row in self._store.since(query, stored_after=_earlier(self._newest)):

@@ -9,7 +9,6 @@ import { after, Rows } from "./rows.js";
 
 const ROW = 26;
 const HEAD = 24;
-const FIRST = 45;
 const OVERSCAN = 8;
 const MOST_HEIGHT = 30_000_000; // what browsers can lay out
 const MOST_LIVE = 2000; // rows that came in live, before the list begins anew
@@ -81,6 +80,11 @@ export class List {
     );
   }
 
+  // Rows of a first page: what fits in sight, since a rare match may be long in finding.
+  first() {
+    return Math.max(20, Math.ceil(this.scroller.clientHeight / ROW) + 1);
+  }
+
   async load(question) {
     this.loading?.abort();
     const loading = (this.loading = new AbortController());
@@ -89,7 +93,7 @@ export class List {
     byId("newer").hidden = true;
     const slow = setTimeout(() => this.tell("Loading…"), 300);
     try {
-      const page = await api.history({ ...question, limit: FIRST }, loading.signal);
+      const page = await api.history({ ...question, limit: this.first() }, loading.signal);
       if (loading.signal.aborted) return;
       this.asking?.abort();
       this.asking = new AbortController();
@@ -126,10 +130,11 @@ export class List {
   async catchUp() {
     const { rows, question } = this;
     try {
-      const { items } = await api.history({ ...question, limit: FIRST });
+      const limit = this.first();
+      const { items } = await api.history({ ...question, limit });
       if (rows !== this.rows) return;
       const newest = rows.newest();
-      if (newest && items.length === FIRST && after(items.at(-1), newest)) this.overflow();
+      if (newest && items.length === limit && after(items.at(-1), newest)) this.overflow();
       else for (const row of items.reverse()) this.arrived(row);
     } catch (error) {
       if (error.name !== "AbortError") this.onProblem(error);

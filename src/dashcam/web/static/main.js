@@ -76,7 +76,10 @@ function moved(id) {
   if (state.id) movedTo = setTimeout(() => open(id), 120);
 }
 
+// The rows come first: a timeline counts everything, and isn't asked for while filters change.
+const TIMELINE_AFTER_MS = 250;
 let timelineLoading = null;
+let timelineDue = 0;
 async function loadTimeline() {
   timelineLoading?.abort();
   timelineLoading = new AbortController();
@@ -98,7 +101,11 @@ async function refresh() {
   byId("view-records").setAttribute("aria-pressed", String(records));
   byId("view-stats").setAttribute("aria-pressed", String(!records));
   if (records) {
-    await Promise.all([list.load(question()), loadTimeline()]);
+    clearTimeout(timelineDue);
+    timelineLoading?.abort();
+    await list.load(question());
+    clearTimeout(timelineDue);
+    timelineDue = setTimeout(loadTimeline, timeline.last ? TIMELINE_AFTER_MS : 0);
     return;
   }
   list.stop();
