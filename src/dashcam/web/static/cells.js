@@ -36,7 +36,7 @@ export function rowElement(row, columns, slowest) {
 }
 
 export function waitingElement() {
-  return el("div", { role: "row", class: "row" }, el("div", { role: "gridcell", class: "c-time" }, "…"));
+  return el("div", { role: "row", class: "row" }, el("div", { role: "gridcell", class: "c-time" }, "…"), el("div", { role: "gridcell", class: "c-path" }));
 }
 
 function cell(name, row) {
