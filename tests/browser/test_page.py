@@ -198,10 +198,10 @@ def test_copy_as_curl_runs(site, open_page):
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    body = 'it\'s $(touch /tmp/pwned) `x` "q" \\ \né\U0001f600'
+    body = '@it\'s $(touch /tmp/pwned) `x` "q" \\ \n\u001b[201~\u202eé\U0001f600'
     site.add(
         path="/it's/\u00e9 b",
-        query="a=1&b=$(x)",
+        query="a=1&b=$(x)&token=[redacted]",
         method="POST",
         host=f"127.0.0.1:{server.server_port}",
         request_headers=[["x-odd", "a'b;c|d"], ["content-type", "text/plain"], ["host", "x"]],
@@ -218,7 +218,7 @@ def test_copy_as_curl_runs(site, open_page):
     server.shutdown()
     server.server_close()
     assert seen["body"].decode() == body
-    assert seen["path"] == "/it's/%C3%A9%20b?a=1&b=$(x)"
+    assert seen["path"] == "/it's/%C3%A9%20b?a=1&b=$(x)&token=[redacted]"
     assert seen["header"] == "a'b;c|d"
 
 

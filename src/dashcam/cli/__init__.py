@@ -413,9 +413,8 @@ def journal_dump(
     with errors_told():
         for path in _directories(directory):
             for frame in dump(path):
-                sys.stdout.write(
-                    views.one_line(frame.payload.decode("utf-8", "replace").rstrip("\n")) + "\n"
-                )
+                line = frame.payload.decode("utf-8", "replace").rstrip("\n")
+                sys.stdout.write(views.safe_json(line) + "\n")
         sys.stdout.flush()
 
 

@@ -94,6 +94,6 @@ def _refuse_absent(settings: Settings) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON line."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    """Print one JSON line, with nothing in it that acts on a terminal."""
+    sys.stdout.write(views.safe_json(msgspec.json.encode(value).decode()) + "\n")
     sys.stdout.flush()

@@ -1,5 +1,6 @@
 """`dashcam export` and `dashcam copy`: records to files and to other stores."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -35,8 +36,11 @@ def export_records(store: Store, query: Query, *, kind: str, output: Path | None
     if output is None:
         if kind == "parquet":
             raise QueryError("parquet needs a file: --output records.parquet")
-        export(store, query, kind=kind, target=sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        target = io.BytesIO() if sys.stdout.isatty() else sys.stdout.buffer
+        export(store, query, kind=kind, target=target)
+        if isinstance(target, io.BytesIO):  # a terminal, where nothing recorded may act
+            sys.stdout.write(views.safe_json(target.getvalue().decode()))
+        sys.stdout.flush()
         return
     partial = output.with_name(output.name + ".partial")
     try:

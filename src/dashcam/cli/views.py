@@ -34,6 +34,11 @@ def one_line(value: object) -> str:
     return safe(value).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def safe_json(text: str) -> str:
+    """Escape the same in JSON, where such characters stand in strings only, as JSON does."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def size_text(size: int | None) -> str:
     """Give a number of bytes as people read it."""
     if size is None:

@@ -2,7 +2,7 @@
 
 const SKIPPED = new Set(["host", "content-length", "connection", "accept-encoding", "transfer-encoding", "content-encoding"]);
 
-const url = (row) => `${row.scheme ?? "http"}://${row.host ?? "localhost"}${encodePath(row.path ?? "/")}${row.query ? `?${row.query}` : ""}`;
+const url = (row) => `${["http", "https"].includes(row.scheme) ? row.scheme : "http"}://${row.host ?? "localhost"}${encodePath(row.path ?? "/")}${row.query ? `?${row.query}` : ""}`;
 
 function encodePath(path) {
   return path.split("/").map((part) => encodeURIComponent(part).replace(/%(2B|40|3A|24|2C|3D|26|21|2A|27|28|29|3B)/g, (code) => decodeURIComponent(code))).join("/");
@@ -10,17 +10,27 @@ function encodePath(path) {
 
 const headersOf = (row) => row.request_headers.filter(([name]) => !SKIPPED.has(name.toLowerCase()));
 
-// POSIX shells take everything between single quotes as it is.
-export const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+// What acts on a terminal or hides text, also when it is pasted (ESC ends a bracketed paste).
+const ACTS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+// POSIX shells take everything between single quotes as it is, and numbers in $'…' (POSIX 2024, 2.2.4).
+export function quoted(text) {
+  if (!ACTS.test(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
+  const octal = (c) => [...new TextEncoder().encode(c)].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+  return `$'${escaped.replace(new RegExp(ACTS, "g"), octal)}'`;
+}
 
 export function asCurl(row) {
-  const parts = [`curl ${quoted(url(row))}`];
-  if (row.method !== "GET" || row.request_body) parts.push(`-X ${quoted(row.method ?? "GET")}`);
-  for (const [name, value] of headersOf(row)) parts.push(`-H ${quoted(`${name}: ${value}`)}`);
-  if (row.request_body) {
-    if (row.request_body_encoding === "base64") return `echo ${quoted(row.request_body)} | base64 -d | ${parts.join(" \\\n  ")} \\\n  --data-binary @-`;
-    parts.push(`--data-binary ${quoted(row.request_body)}`);
-  }
+  // Not globbed: [redacted] would be a range. Sent raw: a body with @ in front would be a file.
+  const parts = [`curl --globoff ${quoted(url(row))}`];
+  if (row.method === "HEAD") parts.push("--head");
+  else if (row.method !== "GET" || row.request_body) parts.push(`-X ${quoted(row.method ?? "GET")}`);
+  for (const [name, value] of headersOf(row)) if (TOKEN.test(name)) parts.push(`-H ${quoted(value.trim() ? `${name}: ${value}` : `${name};`)}`);
+  if (!row.request_body) return parts.join(" \\\n  ");
+  if (row.request_body_encoding === "base64") return `echo ${quoted(row.request_body)} | base64 -d | ${parts.join(" \\\n  ")} \\\n  --data-binary @-`;
+  parts.push(`--data-raw ${quoted(row.request_body)}`);
   return parts.join(" \\\n  ");
 }
 
