@@ -57,6 +57,23 @@ def shoot(url: str, name: str, *, width: int = 1280, height: int = 760, dark: bo
             ActionChains(driver).key_down(Keys.SHIFT).click(row).key_up(Keys.SHIFT).perform()
             time.sleep(0.3)
         time.sleep(3)
+    elif name == "session":
+        driver.get(url + "?filter=path%3A%2Fslow+status%3A200")
+        time.sleep(1.2)
+        rows = driver.find_elements(By.CSS_SELECTOR, "#rows .row")
+        for row in rows[:30]:
+            row.click()
+            time.sleep(0.5)
+            driver.find_element(By.ID, "tab-Session").click()
+            time.sleep(0.5)
+            if driver.find_elements(By.CSS_SELECTOR, "[data-kind=trace]"):
+                break
+    elif name == "gap":
+        driver.get(url + "?filter=outcome%3Adropped%2Cinterrupted")
+        time.sleep(1.2)
+    elif name == "log-in":
+        driver.find_element(By.ID, "leave").click()
+        time.sleep(0.5)
     elif name == "statistics":
         driver.get(url + "?view=stats")
         time.sleep(1.5)
@@ -87,6 +104,8 @@ def main() -> None:
             shoot(url, "records")
             shoot(url, "dark", dark=True)
             shoot(url, "compare")
+            shoot(url, "session")
+            shoot(url, "gap", height=330)
             shoot(url, "statistics", height=900)
             shoot(url, "narrow", width=380, height=760)
         finally:

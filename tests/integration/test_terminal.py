@@ -222,3 +222,32 @@ def test_sparkline():
     assert sparkline([0, 1, 4, 8]) == " ▁▄█"
     assert sparkline([]) == ""
     assert sparkline([0, 0]) == "  "
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("dashcam l", {"ls"}),
+        ("dashcam ls stat", {"status:"}),
+        ("dashcam ls outcome:d", {"outcome:disconnected", "outcome:dropped"}),
+        ("dashcam tail --me", {"--method"}),
+    ],
+)
+def test_a_shell_completes(typed, offered):
+    """Commands, options, and keys and values of the filter: what the installed script asks for."""
+    env = {"_DASHCAM_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    done = run(app, [], prog_name="dashcam", env={**env, "_TYPER_COMPLETE_ARGS": typed})
+    assert {line.split("\t")[0] for line in done.stdout.splitlines() if line} == offered
+
+
+def test_every_command_has_an_example():
+    """`--help` of each command shows how it is used; the reference shows and runs the same."""
+    import typer.main
+
+    def commands(group):
+        for each in group.commands.values():
+            yield from commands(each) if hasattr(each, "commands") else [each]
+
+    for command in commands(typer.main.get_command(app)):
+        assert "Examples:\n" in command.help, command.name
+        assert "dashcam " in command.help.partition("Examples:")[2], command.name

@@ -17,6 +17,7 @@ from dashcam.errors import (
     SettingsError,
     StoreSetupError,
 )
+from dashcam.history.grammar import KEYS, VALUES
 from dashcam.settings import Settings
 from dashcam.store import open_store
 from dashcam.store.base import Store
@@ -24,10 +25,22 @@ from dashcam.store.base import Store
 StoreOption = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="The store (default: DASHCAM_STORE).")
 ]
+
+
+def complete_filter(incomplete: str) -> list[str]:
+    """Complete a word of the filter grammar: its key, or a value that the key knows."""
+    key, colon, begun = incomplete.partition(":")
+    if not colon:
+        return [f"{each}:" for each in KEYS if each.startswith(key)]
+    return [f"{key}:{each}" for each in VALUES.get(key, ()) if each.startswith(begun)]
+
+
 FilterArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[FILTER]...", help="Such as status:5xx path:/v1 'duration:>500ms' or any text."
+        metavar="[FILTER]...",
+        help="Such as status:5xx path:/v1 'duration:>500ms' or any text.",
+        autocompletion=complete_filter,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]

@@ -37,6 +37,14 @@ KEYS = (
 )
 """All keys; `is:error` is what `5xx` means, `body:word` looks in bodies too."""
 
+VALUES = {
+    "status": ("2xx", "3xx", "4xx", "5xx"),
+    "method": ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"),
+    "outcome": OUTCOMES,
+    "is": ("error",),
+}
+"""What a shell completes behind a key."""
+
 
 def parse_filter(text: str, *, scope: Scope, limit: int = 50) -> Query:
     """Read a filter.

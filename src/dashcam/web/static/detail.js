@@ -107,7 +107,8 @@ export function showComparison(left, right, onClose) {
   box.className = "detail compare";
   const names = ["method", "path", "query", "status_code", "outcome", "duration_ms", "ttfb_ms", "user_id", "api_key_id", "model", "input_tokens", "output_tokens", "response_body_bytes", "error_message"];
   const differs = new Set(names.filter((name) => left[name] !== right[name]));
-  const columns = [left, right].map((row) => el("div", {}, el("h2", {}, `${row.method} ${row.path}`), pairs(names.map((name) => [name, row[name] === null ? "" : String(row[name])]), differs)));
+  const told = names.filter((name) => left[name] !== null || right[name] !== null);
+  const columns = [left, right].map((row) => el("div", {}, el("h2", {}, `${row.method} ${row.path}`), pairs(told.map((name) => [name, row[name] === null ? "" : String(row[name])]), differs)));
   const out = [el("header", {}, el("div", { class: "actions" }, el("button", { id: "close-detail", onclick: onClose }, "Close"))), el("div", { class: "sides" }, columns)];
   for (const [title, text] of [
     ["Request headers", (row) => lines(row.request_headers)], ["Request body", (row) => pretty(row.display?.request_body?.text ?? "")],
