@@ -251,3 +251,35 @@ def test_every_command_has_an_example():
     for command in commands(typer.main.get_command(app)):
         assert "Examples:\n" in command.help, command.name
         assert "dashcam " in command.help.partition("Examples:")[2], command.name
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [{"choices": [{"delta": {"content": "Hel"}}]}, {"choices": [{"delta": {"content": "lo"}}]}],
+        [{"choices": [{"text": "Hel"}]}, {"choices": [{"text": "lo"}]}, {"choices": []}],
+        [
+            {"type": "message_start", "message": {}},
+            {"type": "content_block_delta", "delta": {"text": "Hel"}},
+            {"type": "content_block_delta", "delta": {"text": "lo"}},
+        ],
+        [
+            {"type": "response.output_text.delta", "delta": "Hel"},
+            {"type": "response.output_text.delta", "delta": "lo"},
+        ],
+    ],
+)
+def test_show_puts_a_stream_together(add, events):
+    """The answer of an LLM stands above its events, as its reader saw it."""
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    record = add(response_body=body, response_body_encoding="utf-8")
+    shown = run(app, ["show", record]).stdout
+    assert "as its reader saw it:\nHello\n" in shown
+
+
+def test_show_leaves_other_streams_as_they_are(add):
+    """Events without text of an LLM are shown as they came."""
+    record = add(response_body='data: [1]\n\ndata: {"a": "b"}\n\n', response_body_encoding="utf-8")
+    shown = run(app, ["show", record]).stdout
+    assert "reader saw" not in shown
+    assert 'data: {"a": "b"}' in shown

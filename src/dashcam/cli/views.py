@@ -13,6 +13,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from dashcam.history.streams import assembled
 from dashcam.store.base import Stats, StoredExchange, Summary, Timeline
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ def body_of(exchange: StoredExchange, side: str) -> Any:
     truncated: bool = getattr(exchange, f"{side}_body_truncated")
     if body is None:
         return Text("no body" if not size else f"{size_text(size)}, not kept", style="dim")
-    note = Text(f"{size_text(size)} on the wire" + (", cut" if truncated else ""), style="dim")
+    wire = f"{size_text(size)} on the wire" + (", cut" if truncated else "")
+    note: Text | Group = Text(wire, style="dim")
     if encoding == "base64":
         import base64
 
@@ -150,6 +152,9 @@ def body_of(exchange: StoredExchange, side: str) -> Any:
         ]
         return Group(note, Text("\n".join(lines)))
     text = body
+    told = assembled(body) if "data:" in body[:200] else None
+    if told is not None:
+        note = Group(note, Text("as its reader saw it:", style="dim"), Text(safe(told)), Text(""))
     lexer = "text"
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
