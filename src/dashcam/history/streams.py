@@ -1,6 +1,6 @@
 """The answer of an LLM as its reader saw it, put together from the events of its stream.
 
-The page does the same in `web/static/bodies.js`: chat completions, completions, responses, messages.
+The page does the same in `web/static/bodies.js`, for the APIs of completions and of messages.
 """
 
 from typing import Any
