@@ -54,7 +54,7 @@ LANGUAGES = ("python", *SHELL, "")
 """The last one is a drawing."""
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES if re.search(r"^```(console|sh)$", page.read_text(), re.M)],
