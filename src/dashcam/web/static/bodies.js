@@ -40,8 +40,8 @@ function whyNot(row, side) {
   return `${type || "a body without a content type"} may not be listed in body_content_types, or max_body_bytes is 0`;
 }
 
-export function textView(text) {
-  const pre = el("pre", { class: "body", tabindex: 0 });
+export function textView(text, kind = "") {
+  const pre = el("pre", { class: `body ${kind}`, tabindex: 0 });
   let shown = 0;
   const more = el("button", {}, "Show more");
   const box = el("div", {}, pre, more);
@@ -173,7 +173,7 @@ function hex(base64) {
     const text = part.replace(/[^\x20-\x7e]/g, "·");
     lines.push(`${at.toString(16).padStart(6, "0")}  ${codes.padEnd(47)}  ${text}`);
   }
-  return textView(lines.join("\n"));
+  return textView(lines.join("\n"), "hex");
 }
 
 function partsView(text, contentType) {
