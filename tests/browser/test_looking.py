@@ -4,7 +4,9 @@ import base64
 import json
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 import pytest
@@ -199,6 +201,55 @@ def test_bodies_by_type(site, open_page):
     assert "body_content_types" in tab(driver, "Response").text
     open_row(driver, "/unread")
     assert "might hold secrets" in tab(driver, "Response").text
+
+
+def test_copies_in_python_and_har(site, open_page):
+    """The copied Python, run, sends the same request again; the HAR is one of version 1.2."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            seen.append((self.path, self.headers["x-odd"], body.decode()))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    body = '"quoted" \\ \'and\' \u202e \U0001f600\n"""'
+    site.add(
+        path="/put",
+        query="a=1",
+        method="PUT",
+        host=f"127.0.0.1:{server.server_port}",
+        request_headers=[["x-odd", 'a"b\\c']],
+        request_body=body,
+        request_body_encoding="utf-8",
+    )
+    driver = open_page()
+    open_row(driver, "/put")
+    driver.execute_script(
+        "navigator.clipboard.writeText = (t) => { window.copied = t; return Promise.resolve() }"
+    )
+
+    def copied(what):
+        driver.execute_script("window.copied = null")
+        driver.find_element(By.XPATH, f"//button[text()='Copy as {what}']").click()
+        return wait_until(lambda: driver.execute_script("return window.copied"), what=what)
+
+    subprocess.run([sys.executable, "-c", copied("Python")], check=True, timeout=30)
+    server.shutdown()
+    server.server_close()
+    assert seen == [("/put?a=1", 'a"b\\c', body)]
+    har = json.loads(copied("HAR"))["log"]
+    assert har["version"] == "1.2"
+    (entry,) = har["entries"]
+    assert entry["request"]["postData"]["text"] == body
+    assert entry["request"]["url"].endswith("/put?a=1")
+    assert entry["timings"]["wait"] == 5
 
 
 def test_columns_are_chosen_and_stay(site, open_page):
