@@ -36,11 +36,13 @@ def export_records(store: Store, query: Query, *, kind: str, output: Path | None
     if output is None:
         if kind == "parquet":
             raise QueryError("parquet needs a file: --output records.parquet")
-        target = io.BytesIO() if sys.stdout.isatty() else sys.stdout.buffer
-        export(store, query, kind=kind, target=target)
-        if isinstance(target, io.BytesIO):  # a terminal, where nothing recorded may act
-            sys.stdout.write(views.safe_json(target.getvalue().decode()))
-        sys.stdout.flush()
+        if not sys.stdout.isatty():
+            export(store, query, kind=kind, target=sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            return
+        held = io.BytesIO()  # for a terminal, where nothing recorded may act
+        export(store, query, kind=kind, target=held)
+        sys.stdout.write(views.safe_json(held.getvalue().decode()))
         return
     partial = output.with_name(output.name + ".partial")
     try:
