@@ -53,6 +53,13 @@ def fill(site, count):
     site.store.insert(b"\n".join(lines) + b"\n")
 
 
+def title(driver):
+    """Read the open record's title in one step: the element may be replaced at any time."""
+    return driver.execute_script(
+        "return document.querySelector('#detail:not([hidden]) h2')?.textContent ?? ''"
+    )
+
+
 def scroll_to(driver, position):
     driver.execute_script(f"document.getElementById('grid').scrollTop = {position}")
 
@@ -133,7 +140,7 @@ def test_what_belongs_together(site, open_page):
     assert lefts[0] < lefts[2]
     steps[2].click()
     wait_until(
-        lambda: "/step/2" in driver.find_element(By.CSS_SELECTOR, "#detail h2").text,
+        lambda: "/step/2" in title(driver),
         what="the other record",
     )
     body = driver.find_element(By.ID, "tab-body")
@@ -283,20 +290,13 @@ def test_values_complete_and_an_id_opens(site, open_page):
     box.send_keys(Keys.ARROW_DOWN, Keys.ENTER)
     wait_rows(driver, 1)
     type_filter(driver, wanted)
-    title = "#detail h2"
-    wait_until(lambda: "/wanted" in driver.find_element(By.CSS_SELECTOR, title).text, what="opened")
+    wait_until(lambda: "/wanted" in title(driver), what="opened")
     driver.find_element(By.ID, "close-detail").click()
     ActionChains(driver).send_keys("o").perform()
     asked = driver.find_element(By.ID, "wanted-id")
     wait_until(asked.is_displayed, what="the question")
     asked.send_keys(wanted, Keys.ENTER)
-    wait_until(
-        lambda: (
-            driver.find_element(By.ID, "detail").is_displayed()
-            and "/wanted" in driver.find_element(By.CSS_SELECTOR, title).text
-        ),
-        what="opened by id",
-    )
+    wait_until(lambda: "/wanted" in title(driver), what="opened by id")
     assert f"id={wanted}" in driver.current_url
 
 
@@ -307,10 +307,9 @@ def test_the_open_record_follows_the_keys(site, open_page):
     driver = open_page()
     wait_rows(driver, 4)
     ActionChains(driver).send_keys("j", Keys.ENTER).perform()
-    title = driver.find_element(By.ID, "detail")
-    wait_until(lambda: "/example/4" in title.text, what="the first record")
+    wait_until(lambda: "/example/4" in title(driver), what="the first record")
     driver.find_element(By.ID, "grid").send_keys(Keys.ARROW_DOWN)
-    wait_until(lambda: "/example/3" in title.text, what="the next record")
+    wait_until(lambda: "/example/3" in title(driver), what="the next record")
 
 
 def test_health_in_the_corner(site, open_page):
