@@ -1,6 +1,7 @@
 """Real processes for tests: started, waited for, and always ended by pid."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -72,3 +73,20 @@ def read_port(port_file: Path, process: subprocess.Popen[bytes]) -> int:
         return int(port_file.read_text()) if port_file.exists() else 0
 
     return int(wait_until(port, what="the server's port"))
+
+
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
+_CAPABILITIES_VERSION_3 = 0x20080522
+
+
+def obey_permissions() -> None:
+    """Make file permissions hold for this process although it may be root's (capset(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION_3, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 bits of each
+    if libc.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    for at in (0, 1):
+        sets[at] &= ~(1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH)
+    if libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capset")
