@@ -79,6 +79,7 @@ class Source:
         self._lock = Lock(path / LOCK)
         self._checkpoint_file: CheckpointFile | None = None
         self._swept_to = 0
+        self._sweep_failed = False
         self._file: int | None = None
         self._file_id = 0
         self._file_size = 0
@@ -372,12 +373,29 @@ class Source:
             raise
         if failpoint.ACTIVE:
             failpoint.failpoint("checkpoint_unlink")
-        if chunk.end.segment_id == self._swept_to:
+        if chunk.end.segment_id != self._swept_to:
+            self._sweep(chunk.end.segment_id)
+
+    def _sweep(self, upto: int) -> None:
+        """Unlink the segments before one; what can't be unlinked now is tried at each commit."""
+        try:
+            for segment_id in segment_ids(self.path):
+                if segment_id < upto:
+                    (self.path / segment_name(segment_id)).unlink(missing_ok=True)
+                    if failpoint.ACTIVE:
+                        failpoint.failpoint("unlinked")
+        except OSError as error:  # what is delivered stays delivered: the writer goes on
+            if not self._sweep_failed:
+                self._sweep_failed = True
+                logger.warning(
+                    "delivered segments of %s can't be unlinked: %s; records go on to the store, "
+                    "but their place in the journal isn't free again",
+                    self.path,
+                    error.strerror or error,
+                )
             return
-        self._swept_to = chunk.end.segment_id
-        for segment_id in segment_ids(self.path):
-            if segment_id < chunk.end.segment_id:
-                (self.path / segment_name(segment_id)).unlink(missing_ok=True)
+        self._swept_to = upto
+        self._sweep_failed = False
 
     def last_position(self) -> Position:
         """Find the end of what has been appended, by reading the newest segment in use."""
