@@ -72,9 +72,7 @@ def test_every_bit_flipped_loses_at_most_that_record(dead, bit):
         data[at] ^= 1 << bit
 
 
-@pytest.mark.parametrize(
-    "damage", ["zeroed", "swapped", "garbage tail", "of another journal"]
-)
+@pytest.mark.parametrize("damage", ["zeroed", "swapped", "garbage tail", "of another journal"])
 def test_damaged_blocks(dead, tmp_path, damage):
     """Zeroed or swapped blocks, garbage at the end, bytes of another segment: never verified."""
     path, segment, end = dead

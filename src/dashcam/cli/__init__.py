@@ -329,7 +329,9 @@ def recover(
             raise QueryError(f"there is no file {file}")
         adopted, delivered = drain(settings, timeout_s=timeout)
         try:
-            resent, refused, foreign = resend(settings, file or settings.failed_logs_path())
+            resent, refused, foreign = resend(
+                settings, file.resolve() if file else settings.failed_logs_path()
+            )
         except OSError as error:
             raise DashcamError(f"{error.filename}: {error.strerror}") from error
         print(

@@ -104,7 +104,8 @@ def write_private(path: Path, data: bytes) -> None:
     fd = os.open(path, flags, 0o600)
     try:
         os.fchmod(fd, 0o600)
-        os.write(fd, data)
+        while data:
+            data = data[os.write(fd, data) :]
     finally:
         os.close(fd)
 

@@ -4,16 +4,19 @@ A line is `{"record", "error", "failed_at", "attempts"}`. It is on the disk befo
 checkpoint moves on; a record that is sent again after a crash isn't added a second time.
 """
 
+import errno
+import fcntl
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from dashcam import failpoint
 from dashcam.exchange import timestamp
+from dashcam.journal.directory import write_private
 
 TAIL_BYTES = 4 << 20
 """How far back a record is looked for before it is added."""
@@ -63,8 +66,7 @@ class FailedLogs:
             record=raw, error=error, failed_at=timestamp(time.time_ns()), attempts=attempts
         )
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(self.path, flags, 0o600)
+        fd = self._open_locked()
         try:
             size = os.fstat(fd).st_size
             tail = os.pread(fd, min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
@@ -78,19 +80,34 @@ class FailedLogs:
         finally:
             os.close(fd)
 
+    def _open_locked(self) -> int:
+        """Open the file that has the name now, with its lock: nobody replaces it meanwhile."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        while True:
+            fd = os.open(self.path, flags, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)  # held elsewhere only while a file is replaced
+                if _has_name(fd, self.path):
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # it was replaced while we waited
+
 
 def rewrite_failed(path: Path, keep: Callable[[FailedLine | None], bool]) -> None:
     """Go through a file of refused records, and leave in it what shall be kept.
 
-    What is added to the file meanwhile stays behind it, unread.
+    What is added to the file meanwhile stays behind it, unread: the lock that `add` takes, too,
+    is held from the last look at the file until it is replaced.
 
     Args:
         path: the file; one that isn't there holds nothing.
         keep: tells of each line, in order, whether it stays (None: a line that is not ours).
 
     Raises:
-        OSError: the file can't be read or replaced; it stays as it is. So it does when `keep`
-            raises.
+        OSError: the file can't be read or replaced, or somebody else has replaced it meanwhile;
+            it stays as it is. So it does when `keep` raises.
     """
     if not path.exists():
         return
@@ -112,13 +129,32 @@ def rewrite_failed(path: Path, keep: Callable[[FailedLine | None], bool]) -> Non
                 kept_all = False
         if kept_all:
             return
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not _has_name(file.fileno(), path):
+            raise OSError(errno.ESTALE, "it was replaced by another process: do it again", path)
         rest.append(file.read())
-    fd, partial = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(fd, "wb") as file:
-        file.write(b"".join(rest))
-        file.flush()
-        os.fsync(file.fileno())
+        _replace(path, b"".join(rest))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Replace the file; whoever is killed in the middle leaves the old one as it was."""
+    partial = path.with_name(f".{path.name}.new")
+    partial.unlink(missing_ok=True)  # of one that was killed: the lock is ours
+    write_private(partial, data)
+    with partial.open("rb") as file:
+        os.fsync(file)
+    if failpoint.ACTIVE:
+        failpoint.failpoint("replace_failed_logs")
     os.replace(partial, path)
+
+
+def _has_name(fd: int, path: Path) -> bool:
+    try:
+        there = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    here = os.fstat(fd)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 _PARAMETERS = re.compile(r"\[(?:parameters|SQL):.*", re.DOTALL)
