@@ -82,6 +82,31 @@ def test_an_unusable_journal_stops_the_start(tmp_path):
     assert b"Traceback" not in errors
 
 
+@pytest.mark.parametrize("lifespan", ["auto", "on"])
+@pytest.mark.parametrize("framework", ["fastapi.FastAPI", "starlette.applications.Starlette"])
+def test_a_wrong_setting_stops_the_start(tmp_path, framework, lifespan):
+    """add_middleware with a wrong setting: uvicorn doesn't start, and says why in one line."""
+    module, _, name = framework.rpartition(".")
+    (tmp_path / "late.py").write_text(
+        f"from {module} import {name}\nfrom dashcam import DashcamMiddleware\n"
+        f"app = {name}()\napp.add_middleware(DashcamMiddleware)\n"
+    )
+    env = environment(tmp_path, batch_size=0)
+    arguments = ("-m", "uvicorn", "late:app", "--port", "0", "--lifespan", lifespan)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "batch_size must be at least 1, got '0' (from DASHCAM_BATCH_SIZE)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_workers_of_one_host_share_one_writer(tmp_path):
     """Four workers, the leader killed under load: one successor, every answer stored exactly once."""
     env = environment(tmp_path, batch_interval_s=0.05)

@@ -17,6 +17,7 @@ from dashcam.access.quota import Account, CostOf, Quotas, Refusal, Window, accou
 from dashcam.access.statistics import AccessStatistics, register
 from dashcam.access.tokens import CredentialError
 from dashcam.capture.annotation import annotate
+from dashcam.capture.refusal import is_made_while_serving, refuse_to_start
 from dashcam.errors import DashcamError, QueryError, SettingsError, StoreError
 from dashcam.settings import Settings
 from dashcam.store import open_store
@@ -44,7 +45,8 @@ class AccessMiddleware:
             `public_paths`.
 
     Raises:
-        SettingsError: a setting is wrong.
+        SettingsError: a setting is wrong. When a framework makes it while a server waits already,
+            the server is told not to start, and no request is let in.
     """
 
     def __init__(
@@ -55,10 +57,21 @@ class AccessMiddleware:
         cost: CostOf | None = None,
         **settings: Any,
     ) -> None:
+        self.app = app
+        try:
+            self._make_ready(recorder, cost, settings)
+        except SettingsError as error:
+            if not is_made_while_serving():
+                raise
+            self.__class__ = _Unusable
+            self._error = error
+
+    def _make_ready(
+        self, recorder: "Recorder | None", cost: CostOf | None, settings: dict[str, Any]
+    ) -> None:
         if recorder is not None and settings:
             names = ", ".join(settings)
             raise SettingsError(f"give a recorder or settings, not both; got {names} as well")
-        self.app = app
         self.settings = Settings(**settings) if recorder is None else recorder.settings
         self.authenticator = Authenticator(self.settings, open_store(self.settings.store))
         self._cost = cost
@@ -156,6 +169,15 @@ class AccessMiddleware:
                 pass
             if open_account.charges:
                 await settle()
+
+
+class _Unusable(AccessMiddleware):
+    """One whose settings are wrong: the server doesn't start; without a lifespan nobody gets in."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await refuse_to_start(self._error, receive, send)
+        raise self._error
 
 
 def _checked_cost(cost: object) -> int:

@@ -6,6 +6,7 @@ completes the response: before that one the finished record goes into the journa
 """
 
 import inspect
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter_ns
@@ -16,8 +17,9 @@ from uuid_utils import uuid7
 from dashcam.capture.annotation import current
 from dashcam.capture.observation import Observation, checked_identity, recorder_for
 from dashcam.capture.observed import CHUNK, COMPLETE, OTHER, PASS
+from dashcam.capture.refusal import is_made_while_serving, refuse_to_start
 from dashcam.capture.route import route_template
-from dashcam.errors import JournalError
+from dashcam.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
@@ -28,7 +30,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+logger = logging.getLogger("dashcam")
 
+HTTP_SCOPE_KEYS = frozenset(
+    {"method", "scheme", "path", "raw_path", "query_string", "headers", "client", "server"}
+    | {"http_version", "root_path", "extensions"}
+)
+LIFESPAN_STARTS = ("lifespan.startup.complete", "lifespan.startup.failed")
 LIFESPAN_ENDS = (
     "lifespan.shutdown.complete",
     "lifespan.shutdown.failed",
@@ -45,12 +53,19 @@ class DashcamMiddleware:
         settings: settings by keyword (see `Settings`), where no recorder is given.
 
     Raises:
-        SettingsError: a setting is wrong, or both a recorder and settings are given.
+        SettingsError: a setting is wrong, or both a recorder and settings are given. When a
+            framework makes it while a server waits already, the server is told not to start.
     """
 
     def __init__(self, app: ASGIApp, recorder: "Recorder | None" = None, **settings: Any) -> None:
         self.app = app
-        self.recorder = recorder_for(recorder, settings)
+        try:
+            self.recorder = recorder_for(recorder, settings)
+        except SettingsError as error:
+            if not is_made_while_serving():
+                raise
+            self.__class__ = _Unusable  # no request pays for a test of it
+            self._error = error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -74,6 +89,23 @@ class DashcamMiddleware:
             await self.app(scope, receive, send)
 
 
+class _Unusable(DashcamMiddleware):
+    """One whose settings are wrong: the server doesn't start; without a lifespan it only warns."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await refuse_to_start(self._error, receive, send)
+        else:
+            # No start could be stopped, and no failure of ours may reach a request.
+            if not _said_unusable:
+                _said_unusable.append(self._error)
+                logger.error("nothing is recorded: %s", self._error)
+            await self.app(scope, receive, send)
+
+
+_said_unusable: list[SettingsError] = []
+
+
 async def _lifespan(
     recorder: "Recorder", app: ASGIApp, scope: Scope, receive: Receive, send: Send
 ) -> None:
@@ -81,9 +113,7 @@ async def _lifespan(
     try:
         await _off_loop(recorder.start)
     except JournalError as error:
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": f"dashcam: {error}"})
-        return
+        await refuse_to_start(error, receive, send)
     recorder.lifespans += 1
     running = True
     spoke = False
@@ -95,28 +125,44 @@ async def _lifespan(
 
     async def send_and_drain(message: Message) -> None:
         nonlocal running, spoke
-        spoke = True
+        if message["type"] in LIFESPAN_STARTS:
+            spoke = True
         if running and message["type"] in LIFESPAN_ENDS:
+            spoke = True
             running = False
             await _leave_lifespan(recorder)
         await send(message)
 
     try:
+        unknown: Exception | None = None
         try:
             await app(scope, receive_and_notice, send_and_drain)
-        except Exception:
-            if spoke:
+        except Exception as error:
+            if spoke or not _knows_no_lifespan(error):
                 raise
+            unknown = error
         if not spoke:
             # An app that doesn't know the lifespan protocol, such as Django's: it is spoken in its
             # stead, so that there is a moment to drain before the process ends.
             await receive()
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            await send_and_drain({"type": "lifespan.shutdown.complete"})
+            if unknown is None:
+                await send_and_drain({"type": "lifespan.shutdown.complete"})
+            else:
+                running = False
+                await _leave_lifespan(recorder)
+                raise unknown
     finally:
         if running:
             recorder.lifespans -= 1
+
+
+def _knows_no_lifespan(error: Exception) -> bool:
+    """Tell whether an app has raised this because the scope is none of a request."""
+    if isinstance(error, KeyError):
+        return error.args[:1] != () and error.args[0] in HTTP_SCOPE_KEYS
+    return isinstance(error, AssertionError) or "lifespan" in str(error)
 
 
 async def _leave_lifespan(recorder: "Recorder") -> None:
