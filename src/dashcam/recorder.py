@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 import uuid_utils
 
+from dashcam.capture.annotation import annotate
 from dashcam.capture.body import Budget
 from dashcam.exchange import Exchange
 from dashcam.interrupted import gap_line
@@ -440,6 +441,8 @@ _said: set[str] = set()
 
 def _after_fork_in_child() -> None:
     uuid_utils.reseed_rng()
+    # A request that forks is its parent's: the child has a copy of it, and must not record it, too.
+    annotate(keep="nothing")
     for recorder in list(_recorders):
         recorder.after_fork_in_child()
 

@@ -1,5 +1,6 @@
 """A real recorder on real files: threads, processes, signals, and a store in trouble."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,9 +13,10 @@ import time
 import msgspec
 import pytest
 from tests.checker import rows, settle
+from tests.drive import http_scope
 from tests.processes import wait_until
 
-from dashcam import Exchange, Recorder, Settings
+from dashcam import DashcamMiddleware, Exchange, Recorder, Settings
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
 
@@ -180,6 +182,7 @@ def test_one_of_several_recorders_drains_for_all(make, tmp_path):
     assert len(rows(tmp_path)) == 90
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_opens_its_own_journal(make, tmp_path):
     """A child records into a journal of its own; the parent goes on."""
     recorder = make()
@@ -195,6 +198,48 @@ def test_a_fork_opens_its_own_journal(make, tmp_path):
     record(recorder, 10)
     assert recorder.flush(10)
     wait_until(lambda: len(rows(tmp_path)) == 30, what="the child's records")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_request_that_forks_is_recorded_by_its_parent_alone(make, tmp_path):
+    """The child finishes its copy of the request, too: one row, accepted once over both directories."""
+    recorder = make(writer="off")
+    read_end, write_end = os.pipe()
+
+    async def app(scope, receive, send):
+        parent = os.getpid()
+        if os.fork() == 0:
+            scope["child"] = True
+        else:
+            os.wait()
+        assert (os.getpid() != parent) == ("child" in scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def main():
+        scope = http_scope(path="/forks")
+
+        async def send(message):
+            pass
+
+        await DashcamMiddleware(app, recorder=recorder)(scope, None, send)
+        if "child" in scope:
+            try:
+                recorder.record(Exchange(path="/of-the-child"))
+                os.write(write_end, b"%d" % recorder.statistics().accepted)
+            finally:
+                os._exit(0)
+
+    asyncio.run(main())
+    assert recorder.statistics().accepted == 1
+    assert os.read(read_end, 10) == b"1"
+    os.close(read_end)
+    os.close(write_end)
+    recorder.close(0)
+    settle(tmp_path)
+    found = {row["path"]: row for row in rows(tmp_path)}
+    assert set(found) == {"/forks", "/of-the-child"}
+    assert found["/forks"]["process_id"] == os.getpid()
 
 
 def test_records_wait_for_the_next_start(make, tmp_path):
@@ -291,7 +336,7 @@ def test_a_clock_that_jumps_changes_no_interval(make, tmp_path, monkeypatch):
 def test_the_end_of_the_interpreter_drains(tmp_path, end):
     """A script that ends, exits, fails, or forgets its recorder: what it recorded is stored."""
     script = (
-        "from dashcam import Exchange, Recorder, Settings\n"
+        "from dashcam import DashcamMiddleware, Exchange, Recorder, Settings\n"
         f"recorder = Recorder(Settings(environ={{}}, store='sqlite:///{tmp_path}/request_logs.db', batch_interval_s=30))\n"
         "for number in range(50): assert recorder.record(Exchange(path='/x'))\n"
         f"{end}\n"
