@@ -12,7 +12,7 @@ from tests.journals import abandon, open_journal, read_all, read_dead
 from tests.processes import ROOT, wait_until
 
 from dashcam.errors import JournalError
-from dashcam.journal import Source, list_directories
+from dashcam.journal import Source, list_directories, sweep_unfinished
 from dashcam.journal.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from dashcam.journal.frame import SEGMENT_HEADER_BYTES, SegmentHeader, encode_segment_header
 from dashcam.journal.open_table import OpenTable, read_table
@@ -315,6 +315,7 @@ def test_a_planted_link_is_not_followed(tmp_path):
     root = tmp_path / "journal"
     root.mkdir()
     (root / f"host-1-{'0' * 16}").symlink_to(outside)
+    (root / f".new-{'0' * 16}").symlink_to(outside)
     (root / "..weird").mkdir()
     before = os.umask(0)
     try:
@@ -322,9 +323,46 @@ def test_a_planted_link_is_not_followed(tmp_path):
     finally:
         os.umask(before)
     assert list_directories(root) == [journal.path]
+    sweep_unfinished(root, older_than_s=-1)
     assert journal.path.stat().st_mode & 0o777 == 0o700
     assert {each.stat().st_mode & 0o777 for each in journal.path.iterdir()} == {0o600}
     journal.close()
+    assert [each.name for each in outside.iterdir()] == ["owner.json"]
+
+
+def test_links_inside_of_a_dead_directory_are_not_followed(dead):
+    """A segment, checkpoint, lock or set-aside directory that is a link: nothing is written or deleted through it."""
+    path, segment, _ = dead
+    outside = path.parent.parent / f"{path.parent.name}-outside"
+    outside.mkdir()
+    precious = outside / "precious"
+    precious.write_bytes(b"\0" * 100)
+    data = bytearray(segment.read_bytes())
+    data[200] ^= 1  # damage, which is set aside
+    segment.write_bytes(data)
+    (path.parent / "set-aside").symlink_to(outside)
+    (path / "00000009.seg").symlink_to(precious)
+    (path / "checkpoint").unlink()
+    (path / "checkpoint").symlink_to(precious)
+    source = Source(path)
+    assert source.adopt()
+    assert len(read_all(source)) == len(LINES) - 1
+    with pytest.raises(OSError, match="symbolic links"):
+        source.commit(source.read(max_records=1, max_bytes=1), stored=0)
+    source.remove()
+    assert [each.name for each in outside.iterdir()] == ["precious"]
+    assert precious.read_bytes() == b"\0" * 100
+
+
+@pytest.mark.parametrize("server", ["../../evil", "a\0b", "/etc", "x" * 300, "", "..", "a b\n"])
+def test_a_host_name_never_leads_out_of_the_directory(tmp_path, server):
+    """Whatever the host is called, its directory lies in journal_dir, and is found there again."""
+    root = tmp_path / "journal"
+    journal = open_journal(root, server=server)
+    assert journal.path.parent == root
+    assert list_directories(root) == [journal.path]
+    journal.append(b"line")
+    assert read_dead(abandon(journal)) == [b"line"]
 
 
 def test_rss_stays_bounded_with_a_big_backlog(tmp_path):

@@ -4,6 +4,7 @@
 file `lock` while it lives. Names are never trusted: links and foreign names are passed over.
 """
 
+import errno
 import os
 import re
 import secrets
@@ -108,6 +109,19 @@ def write_private(path: Path, data: bytes) -> None:
             data = data[os.write(fd, data) :]
     finally:
         os.close(fd)
+
+
+def set_aside_directory(root: Path) -> Path:
+    """Give the directory for damaged bytes, made when it is first needed.
+
+    Raises:
+        OSError: it can't be made, or somebody has put a link in its place.
+    """
+    path = root / SET_ASIDE
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    return path
 
 
 def read_owner(path: Path) -> Owner | None:

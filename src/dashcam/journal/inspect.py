@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from dashcam.journal.directory import SET_ASIDE, write_private
+from dashcam.journal.directory import set_aside_directory, write_private
 from dashcam.journal.frame import (
     BAD,
     END,
@@ -113,8 +113,7 @@ def repair(path: Path, *, dry_run: bool) -> Iterator[str]:
 
 
 def _set_aside(path: Path, segment_id: int, at: int, length: int) -> None:
-    directory = path.parent / SET_ASIDE
-    directory.mkdir(mode=0o700, exist_ok=True)
+    directory = set_aside_directory(path.parent)
     fd = os.open(path / segment_name(segment_id), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         target = directory / f"{path.name}-{segment_id:08d}-{at}.bin"

@@ -15,10 +15,10 @@ from dashcam import failpoint
 from dashcam.journal.checkpoint import Checkpoint, CheckpointFile, Position, read_checkpoint
 from dashcam.journal.directory import (
     LOCK,
-    SET_ASIDE,
     Owner,
     read_owner,
     remove_directory,
+    set_aside_directory,
     write_private,
 )
 from dashcam.journal.frame import (
@@ -257,9 +257,8 @@ class Source:
             len(damaged),
             at,
         )
-        directory = self.path.parent / SET_ASIDE
         try:
-            directory.mkdir(mode=0o700, exist_ok=True)
+            directory = set_aside_directory(self.path.parent)
             if len(os.listdir(directory)) < MOST_SET_ASIDE:
                 write_private(directory / name, damaged[:SET_ASIDE_BYTES])
         except OSError:  # it was set aside before, or can't be: the records matter more
@@ -321,9 +320,7 @@ class Source:
         """Move away a segment of a format that this version doesn't know."""
         if not self.dead:
             return
-        directory = self.path.parent / SET_ASIDE
-        directory.mkdir(mode=0o700, exist_ok=True)
-        target = directory / f"{self.name}-{segment_name(segment_id)}"
+        target = set_aside_directory(self.path.parent) / f"{self.name}-{segment_name(segment_id)}"
         os.rename(self.path / segment_name(segment_id), target)
         logger.error(
             "journal segment %s has format version %d, which this version of dashcam doesn't "
