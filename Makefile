@@ -5,12 +5,12 @@ BIN := .venv/bin
 PURE := tests/unit tests/crash/test_journal_damage.py
 SYNCED := .venv/.synced
 
-.PHONY: demo test lint chromium images docs bench lock clean
+.PHONY: demo test lint chromium tracing images docs bench lock clean
 
 demo: $(SYNCED)  ## record real traffic of an example gateway and show it
 	$(BIN)/dashcam demo $(DEMO)
 
-test: $(SYNCED) lint chromium  ## all tests
+test: $(SYNCED) lint chromium tracing  ## all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 	$(if $(TESTS),,DASHCAM_PURE_PYTHON=1 $(BIN)/python -m pytest -n auto -q $(PURE))
 
@@ -24,6 +24,11 @@ chromium:  ## for the tests of the page; without it they are skipped, and say so
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null \
 	  || (apt-get update -qq && apt-get install -y -qq chromium chromium-driver) >/dev/null 2>&1 \
 	  || echo "chromium is missing and can't be installed: the tests of the page are skipped"
+
+tracing:  ## for the tests of failing system calls and of a jumping clock; as above
+	@{ command -v strace && command -v faketime; } >/dev/null \
+	  || (apt-get update -qq && apt-get install -y -qq strace faketime) >/dev/null 2>&1 \
+	  || echo "strace and faketime are missing and can't be installed: some tests are skipped"
 
 images: $(SYNCED) chromium  ## the screenshots in docs/images
 	$(BIN)/python docs/screenshots.py

@@ -37,13 +37,14 @@ class Lock:
             fd = os.open(self.path, flags, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                same = self._same_file(fd)
             except BlockingIOError:
                 os.close(fd)
                 return False
-            except BaseException:
+            except BaseException:  # a file that nobody knows of would hold the lock for ever
                 os.close(fd)
                 raise
-            if self._same_file(fd):
+            if same:
                 self._fd = fd
                 return True
             os.close(fd)  # it was replaced between open and lock: try the new one

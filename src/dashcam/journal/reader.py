@@ -302,13 +302,17 @@ class Source:
             fd = os.open(self.path / segment_name(segment_id), flags)
         except OSError:
             return False
-        header = decode_segment_header(os.read(fd, SEGMENT_HEADER_BYTES))
+        try:
+            header = decode_segment_header(os.read(fd, SEGMENT_HEADER_BYTES))
+            size = os.fstat(fd).st_size
+        except OSError:
+            os.close(fd)
+            raise
         if header is not None and header.version != VERSION:
             os.close(fd)
             self._set_segment_aside(segment_id, header.version)
             return False
-        self._file, self._file_id = fd, segment_id
-        self._file_size = os.fstat(fd).st_size
+        self._file, self._file_id, self._file_size = fd, segment_id, size
         if segment_id != self._position.segment_id:
             position = self._position
             self._position = Position(

@@ -70,6 +70,7 @@ _UNAVAILABLE = frozenset(
         "SQLITE_SCHEMA",
     }
 )
+_BROKEN = frozenset({"SQLITE_IOERR", "SQLITE_PROTOCOL", "SQLITE_CANTOPEN", "SQLITE_NOMEM"})
 _REFUSED = frozenset({"SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"})
 
 
@@ -165,11 +166,23 @@ class SqliteStore(RelationalStore):
                     raise
                 connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:
-            raise classify(error.orig) from None
+            raise self._failed(error.orig) from None
         except sqlite3.Error as error:
-            raise classify(error) from None
+            raise self._failed(error) from None
+        except OSError as error:
+            raise StoreUnavailableError(f"{self.path}: {error.strerror or error}") from None
         except SQLAlchemyError as error:
             raise StoreUnavailableError(type(error).__name__) from None
+
+    def _failed(self, error: BaseException | None) -> StoreError:
+        """Say what kind of trouble an error is; leave connections that may never work again.
+
+        When a system call has failed in the middle of it, a connection can hold a lock that it
+        doesn't know of (seen after a failed fcntl: SQLITE_PROTOCOL for ever).
+        """
+        if self.path is not None and _primary(error) in _BROKEN:
+            self.close()
+        return classify(error)
 
     def insert(self, lines: bytes) -> None:
         """Store a batch in one transaction; the highest revision of an id wins."""
@@ -307,11 +320,15 @@ def _version(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def _primary(error: BaseException | None) -> str:
+    """Give the name of the primary result code (https://sqlite.org/rescode.html)."""
+    return "_".join((getattr(error, "sqlite_errorname", "") or "").split("_")[:2])
+
+
 def classify(error: BaseException | None) -> StoreError:
     """Say what kind of trouble an engine's error is; the text holds no recorded content."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    primary = "_".join(name.split("_")[:2])
-    text = f"{name or type(error).__name__}"
+    primary = _primary(error)
+    text = f"{getattr(error, 'sqlite_errorname', '') or type(error).__name__}"
     if primary in _UNAVAILABLE:
         return StoreUnavailableError(text)
     if primary in _REFUSED or isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError)):

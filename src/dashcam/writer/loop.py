@@ -4,6 +4,7 @@ Order: the store commits, then the checkpoint advances, then files are unlinked.
 a host drains all directories that are meant for its store; the others stand by.
 """
 
+import contextlib
 import logging
 import random
 import time
@@ -357,15 +358,22 @@ class WriterLoop:
             logger.warning("the trouble is over (%s): records are stored again", kind)
 
     def close(self) -> None:
-        """Close the store and all files; let another writer lead."""
-        for waiting in self._waiting.values():
-            if isinstance(waiting.source, Source):
-                if waiting.adopted:  # the next writer takes over, and counts, what is left
-                    self.status.adopted -= waiting.source.pending()
-                waiting.source.close()
-            else:
-                waiting.source.rewind()
-        if self._store is not None:
-            self._store.close()
-        if self._leader is not None:
-            self._leader.close()
+        """Close the store and all files; let another writer lead, whatever fails on the way."""
+        with contextlib.ExitStack() as each:  # in reverse order: the lock goes last
+            if self._leader is not None:
+                each.callback(self._leader.close)
+            if self._store is not None:
+                each.callback(self._store.close)
+            for waiting in self._waiting.values():
+                each.callback(self._let_go, waiting)
+
+    def _let_go(self, waiting: Waiting) -> None:
+        source = waiting.source
+        if not isinstance(source, Source):
+            source.rewind()
+            return
+        try:
+            if waiting.adopted:  # the next writer takes over, and counts, what is left
+                self.status.adopted -= source.pending()
+        finally:
+            source.close()
