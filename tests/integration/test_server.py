@@ -162,33 +162,6 @@ def test_a_stopped_leader_is_not_replaced_and_goes_on(tmp_path):
     assert len(set(tokens(rows(tmp_path), "completed"))) == 22
 
 
-@pytest.mark.parametrize(
-    "failpoint", ["commit_checkpoint:1", "commit_checkpoint:3", "checkpoint_unlink:2", "adopt:1"]
-)
-def test_a_writer_killed_between_two_steps(tmp_path, failpoint):
-    """Killed between commit and checkpoint, checkpoint and unlink, or rows and removal: nothing lost, nothing twice."""
-    quiet = environment(tmp_path, writer="off")
-    with running(
-        "-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=quiet, cwd=tmp_path
-    ) as server:
-        port = read_port(tmp_path / "port", server)
-        for number in range(40):
-            ask(port, f"/now/t{number}")
-    env = environment(tmp_path, failpoint=failpoint, batch_size=10)
-    drainer = subprocess.run(
-        [sys.executable, "-m", "dashcam", "writer"],
-        env=env,
-        cwd=tmp_path,
-        timeout=30,
-        check=False,
-        stderr=subprocess.DEVNULL,
-    )
-    assert drainer.returncode == -signal.SIGKILL
-    settle(tmp_path)
-    found = tokens(rows(tmp_path), "completed")
-    assert sorted(found) == sorted(f"t{number}" for number in range(40))
-
-
 def test_two_leaders_by_force_store_nothing_twice(tmp_path):
     """Two writers on the same directory (a lock that failed): every record once."""
     quiet = environment(tmp_path, writer="off")

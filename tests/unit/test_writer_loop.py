@@ -257,6 +257,43 @@ def test_a_row_sent_again_is_in_the_failed_file_once(bench):
     assert bench.failed_ids() == ids
 
 
+@pytest.mark.parametrize("fails", [1, 5])
+def test_a_store_that_isnt_ready_yet_is_waited_for(bench, fails):
+    """Unavailable at the first attempts: a flush isn't called done, and the end waits within its time."""
+    trouble = [StoreUnavailableError("starting")] * fails
+    migrate = bench.store.migrate
+
+    def failing():
+        if trouble:
+            assert bench.status.flushed == 0, "flushed, with nothing stored"
+            raise trouble.pop()
+        migrate()
+
+    bench.store.migrate = failing
+    bench.record(3)
+    bench.loop.flush_wanted = 1
+    bench.loop.stop_at_s = bench.clock.now_s + 10
+    bench.loop.run()
+    assert (len(bench.store.rows), bench.status.flushed) == (3, 1)
+    bench.check()
+
+
+def test_a_store_that_never_gets_ready_ends_in_time(bench):
+    """Unavailable to the end: nothing is called flushed, and the loop ends when its time is up."""
+
+    def failing():
+        raise StoreUnavailableError("starting")
+
+    bench.store.migrate = failing
+    bench.record(3)
+    bench.loop.flush_wanted = 1
+    bench.loop.stop_at_s = bench.clock.now_s + 10
+    began_s = bench.clock.now_s
+    bench.loop.run()
+    assert 9 < bench.clock.now_s - began_s <= 10.5
+    assert (bench.status.flushed, bench.journal.pending()) == (0, 3)
+
+
 def test_graceful_shutdown_drains(bench):
     """Told to stop: what is there is sent, then the loop ends."""
     bench.record(25)

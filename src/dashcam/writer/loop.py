@@ -116,7 +116,8 @@ class WriterLoop:
                 wanted = self.flush_wanted
                 stopping = self.stop_at_s is not None
                 moved = self.step(at_once=stopping or wanted > self.status.flushed)
-                if not moved:
+                # While the store isn't ready nothing moves, but nothing is delivered either.
+                if not moved and (self._ready or not self.leads):
                     if self.leads:
                         self.status.flushed = max(self.status.flushed, wanted)
                     if stopping:
@@ -150,6 +151,8 @@ class WriterLoop:
             return False
         if not self._make_ready():
             return False
+        if self.status.state == "standby":
+            self.status.state = "running"
         now_s = self._clock()
         if at_once or now_s - self._scanned_at_s >= SCAN_INTERVAL_S:
             self._scan()

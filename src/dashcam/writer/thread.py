@@ -140,9 +140,11 @@ class WriterThread:
                 self._bell.ring()
                 if self._status.flushed >= wanted:
                     return True
-                # Otherwise another process may drain for this one.
+                # Otherwise another process may drain for this one; one that has just begun
+                # doesn't know yet who leads, and may have a dead process's records to deliver.
                 if (
-                    not loop.leads
+                    self._status.state == "standby"
+                    and not loop.leads
                     and isinstance(journal, Journal)
                     and read_checkpoint(journal.path).position.sequence >= target
                 ):
