@@ -25,10 +25,10 @@ chromium:  ## for the tests of the page; without it they are skipped, and say so
 	  || (apt-get update -qq && apt-get install -y -qq chromium chromium-driver) >/dev/null 2>&1 \
 	  || echo "chromium is missing and can't be installed: the tests of the page are skipped"
 
-tracing:  ## for the tests of failing system calls and of a jumping clock; as above
-	@{ command -v strace && command -v faketime; } >/dev/null \
-	  || (apt-get update -qq && apt-get install -y -qq strace faketime) >/dev/null 2>&1 \
-	  || echo "strace and faketime are missing and can't be installed: some tests are skipped"
+tracing:  ## for the tests of failing system calls; as above
+	@command -v strace >/dev/null \
+	  || (apt-get update -qq && apt-get install -y -qq strace) >/dev/null 2>&1 \
+	  || echo "strace is missing and can't be installed: the tests of failing calls are skipped"
 
 images: $(SYNCED) chromium  ## the screenshots in docs/images
 	$(BIN)/python docs/screenshots.py
