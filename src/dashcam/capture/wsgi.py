@@ -212,7 +212,10 @@ class Capture(Observation):
         except Exception as failure:  # the border: see DashcamWSGIMiddleware
             self.recorder.capture_failed(failure)
         finally:
-            self.release()
+            try:
+                self.release()
+            except Exception as failure:  # the border: the app's own exception may be on its way
+                self.recorder.capture_failed(failure)
 
     def _identify(self) -> None:
         identify = self.recorder.identify
