@@ -16,7 +16,8 @@ from dashcam.exchange import OUTCOMES
 from dashcam.history.filters import parse_duration_ms, parse_status, parse_time
 from dashcam.store.base import Query, Scope
 
-_TOKEN = re.compile(r'(?:([A-Za-z_]+):)?(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
+_TOKEN = re.compile(r'(?:([A-Za-z_]+):)?(?:"((?:[^"\\]|\\.)*)("?)|([^\s"]+))')
+# (A quotation that isn't closed matches, too: to look for its end at each mark would be quadratic.)
 TEXT_KEYS = {
     "path": "path_prefix",
     "user": "user_id",
@@ -61,10 +62,10 @@ def parse_filter(text: str, *, scope: Scope, limit: int = 50) -> Query:
     words: list[str] = []
     at = 0
     for match in _TOKEN.finditer(text):
-        if text[at : match.start()].strip():
+        key, quoted, closed, bare = match.groups()
+        if closed == "" or text[at : match.start()].strip():
             break
         at = match.end()
-        key, quoted, bare = match.groups()
         value = bare if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
         if key is None:
             words.append(value)
