@@ -3,6 +3,7 @@
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
+from dashcam.api.health import stalled
 from dashcam.api.metrics import render
 from dashcam.api.router import ProblemRoute, history_router
 from dashcam.api.viewer import Desk, cookie_header
@@ -30,9 +31,12 @@ def history_app(recorder: Recorder, *, desk: Desk | None = None) -> FastAPI:
     app.router.route_class = ProblemRoute
     app.include_router(history_router(recorder, desk=at))
 
-    @app.get("/healthz", tags=["operation"], summary="Whether the store answers")
+    @app.get("/healthz", tags=["operation"], summary="Whether records arrive in the store")
     def healthz() -> Response:
         at.store.ping()
+        trouble = stalled(recorder.statistics())
+        if trouble is not None:
+            return PlainTextResponse(f"{trouble}\n", status_code=503)
         return PlainTextResponse("ok\n")
 
     @app.get("/metrics", tags=["operation"], summary="Numbers for Prometheus")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from dashcam import failpoint
 from dashcam.errors import JournalError
 from dashcam.journal.lock import Lock
 
@@ -94,6 +95,8 @@ def make_directory(root: Path, *, server: str, fingerprint: str) -> tuple[Path, 
 def publish_directory(path: Path, owner: Owner, lock: Lock) -> Path:
     """Give a finished directory its listed name, atomically; the lock goes with it."""
     final = path.parent / f"{owner.server}-{owner.process_id}-{owner.journal_id}"
+    if failpoint.ACTIVE:
+        failpoint.failpoint("publish_directory")
     path.rename(final)
     lock.path = final / LOCK
     return final

@@ -91,7 +91,8 @@ class Source:
         for segment_id in segment_ids(self.path):
             header = self._header(segment_id)
             if header is not None:
-                return header.fingerprint.hex()
+                # The field is wider than what is in it: as in the owner's note, 8 bytes at least.
+                return header.fingerprint.rstrip(b"\0").ljust(8, b"\0").hex()
         return ""
 
     def adopt(self) -> bool:

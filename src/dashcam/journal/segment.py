@@ -80,7 +80,9 @@ def segment_ids(directory: Path) -> list[int]:
     with os.scandir(directory) as entries:
         for entry in entries:
             stem, dot, suffix = entry.name.partition(".")
-            if dot + suffix == SUFFIX and len(stem) == 8 and stem.isdecimal():
+            if dot + suffix != SUFFIX or len(stem) != 8 or not stem.isdecimal():
+                continue
+            if entry.is_file(follow_symlinks=False):  # no system call: the directory tells
                 found.append(int(stem))
     return sorted(found)
 

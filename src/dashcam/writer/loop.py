@@ -38,6 +38,8 @@ class Waiting:
     def __init__(self, source: "Source | MemoryJournal") -> None:
         self.source = source
         self.adopted = False
+        self.buried = False
+        """Whether a dead process's directory is delivered whole, and only can't be removed."""
         self.clear()
 
     def clear(self) -> None:
@@ -249,6 +251,8 @@ class WriterLoop:
 
     def _drain(self, waiting: Waiting, *, at_once: bool) -> bool:
         moved = False
+        if waiting.buried:
+            return False
         for _ in range(MOST_ROUNDS_AT_ONCE):
             self._read(waiting)
             if not is_due(
@@ -324,7 +328,10 @@ class WriterLoop:
         try:
             source.remove()
         except OSError as error:
+            # It is kept in hand, so that nobody takes it over and tells it all again.
             self._trouble("remove", f"{source.path} can't be removed: {error.strerror or error}")
+            waiting.buried = True
+            return False
         del self._waiting[source.name]
         return True
 
