@@ -13,6 +13,7 @@ from tests.checker import rows, settle, tokens
 from tests.processes import environment, kill_group, read_port, running
 
 ROUNDS = {1: 30, 4: 20}
+TEXT = {"content-type": "text/plain"}
 SETTINGS = {"segment_bytes": 1 << 20, "journal_bytes": 1 << 28, "batch_interval_s": 0.05}
 
 
@@ -23,7 +24,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.port = port
         self.token = name
-        self.received: list[str] = []
+        self.received: dict[str, str] = {}
         self.sent: list[str] = []
 
     def run(self) -> None:
@@ -35,14 +36,15 @@ class Client(threading.Thread):
                     number += 1
                     token = f"{self.token}-{number}"
                     self.sent.append(token)
+                    expected = token
                     if number % 5 == 0:
-                        connection.request(
-                            "POST", f"/echo/{token}", body=b"x" * random.randrange(20_000)
-                        )
+                        expected = token + "x" * random.randrange(20_000)
+                        connection.request("POST", f"/echo/{token}", expected, TEXT)
                     else:
                         connection.request("GET", f"/now/{token}")
-                    connection.getresponse().read()
-                    self.received.append(token)
+                    answer = connection.getresponse()
+                    assert (answer.status, answer.read().decode()) == (200, expected)
+                    self.received[token] = expected
             except ConnectionRefusedError:
                 return
             except (OSError, http.client.HTTPException):
@@ -71,7 +73,7 @@ def test_sigkill_at_random_moments_loses_nothing(tmp_path, workers):
     random.seed(seed)
     print(f"seed {seed}")
     env = environment(tmp_path, **SETTINGS)
-    received: set[str] = set()
+    received: dict[str, str] = {}
     sent: set[str] = set()
     held: set[str] = set()
     for number in range(ROUNDS[workers]):
@@ -99,7 +101,12 @@ def test_sigkill_at_random_moments_loses_nothing(tmp_path, workers):
     completed = tokens(found, "completed")
     every = tokens(found, "completed", "interrupted")
     assert len(received) > ROUNDS[workers] * 5, "the load was too small to prove anything"
-    assert received - set(completed) == set(), f"lost, seed {seed}"
+    assert received.keys() - set(completed) == set(), f"lost, seed {seed}"
+    for row in found:
+        token = row["path"].rpartition("/")[2]
+        if row["outcome"] == "completed" and token in received:
+            assert row["response_body"] == received[token], f"changed, seed {seed}"
+            assert row["request_body"] in (None, received[token]), f"changed, seed {seed}"
     assert len(every) == len(set(every)), f"stored twice, seed {seed}"
     assert held <= set(tokens(found, "interrupted")), f"not interrupted, seed {seed}"
     assert set(every) <= sent | held, f"never sent, seed {seed}"

@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -41,12 +42,28 @@ def test_startup_hand_over_and_shutdown_in_uvicorn(tmp_path, writer, signal_):
     assert not list((tmp_path / ".dashcam" / "journal").glob("*/*.seg"))
 
 
+def corrupt(path):
+    path.write_bytes(b"no database " * 100)
+    return path.unlink
+
+
+def locked(path):
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+    other.isolation_level = None
+    other.execute("BEGIN IMMEDIATE")
+    return lambda: (other.execute("ROLLBACK"), other.close())
+
+
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
-def test_a_dead_store_doesnt_hold_up_the_end(tmp_path, signal_, times):
+@pytest.mark.parametrize(
+    ("store", "writer"), [(corrupt, "thread"), (locked, "thread"), (locked, "process")]
+)
+def test_a_dead_store_doesnt_hold_up_the_end(tmp_path, signal_, times, store, writer):
     """SIGTERM or SIGINT with a store that never answers: the end comes in time, the rest stays."""
-    env = environment(tmp_path, shutdown_timeout_s=1)
-    (tmp_path / "request_logs.db").write_bytes(b"no database " * 100)
+    env = environment(tmp_path, shutdown_timeout_s=1, writer=writer)
+    mend = store(tmp_path / "request_logs.db")
     with running(
         "-m", "tests.apps.tokens", str(tmp_path / "port"), "1", env=env, cwd=tmp_path
     ) as server:
@@ -58,7 +75,7 @@ def test_a_dead_store_doesnt_hold_up_the_end(tmp_path, signal_, times):
             time.sleep(0.1)  # two signals, not one that is merged with the other
         server.wait(20)
         assert time.monotonic() - began < 6
-    (tmp_path / "request_logs.db").unlink()
+    mend()
     settle(tmp_path)
     assert tokens(rows(tmp_path), "completed") == ["a"]
 
