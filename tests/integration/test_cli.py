@@ -13,6 +13,7 @@ from tests.integration.test_server import ask
 from tests.processes import ROOT, environment, running, wait_until
 
 from dashcam import Exchange
+from dashcam.__main__ import main
 from dashcam.store import open_store
 
 EVIL = "\x1b]8;;http://evil.test\x07click\x1b[31m\u202egnp [bold]x[/bold] <b>"
@@ -136,17 +137,98 @@ def test_filters_and_json(place):
         (["ls", "--store", "mysql://x"], 2, "store must be a SQLAlchemy URL"),
         (["ls", "--store", "sqlite:///nowhere.db"], 1, "there is no database"),
         (["prune", "--older-than", "soon"], 2, "a span must be like"),
-        (["run", "nomodule:app"], 1, "there is no module 'nomodule'"),
-        (["run", "tests.apps.tokens:nothing"], 1, "has no 'nothing'"),
-        (["run", "nocolon"], 1, "module:attribute"),
+        (["run", "nomodule:app"], 2, "there is no module 'nomodule'"),
+        (["run", "tests.apps.tokens:nothing"], 2, "has no 'nothing'"),
+        (["run", "tests.apps.tokens:HEADERS"], 2, "is no ASGI app"),
+        (["run", "nocolon"], 2, "module:attribute"),
+        (["run", "tests.apps.plain:app", "--workers", "0"], 2, "'--workers'"),
+        (["run", "tests.apps.plain:app", "--port", "http"], 2, "'--port'"),
+        (["run", "tests.apps.plain:app", "--writer", "fork"], 2, "writer must be one of"),
+        (["run", "tests.apps.plain:app", "--log-level", "loud"], 2, "log-level must be"),
+        (["run", "tests.apps.plain:app", "--app-dir", "/nowhere"], 2, "no directory '/nowhere'"),
+        (["run"], 2, "Missing argument"),
+        (["ls", "--limit", "many"], 2, "'--limit'"),
+        (["ls", "--nope"], 2, "No such option: --nope"),
+        (["journal", "verify", "/nowhere"], 2, "there is no directory"),
+        (["journal", "repair", "--drry-run"], 2, "No such option: --drry-run"),
+        (["journal", "look"], 2, "No such command 'look'"),
+        (["demo", "--seconds", "0"], 2, "'--seconds'"),
+        (["demo", "--dir", "/proc/nowhere"], 2, "can't be made"),
+        (["prune"], 2, "give either --older-than or --user"),
+        (["writer", "--store", "foo"], 2, "store must be a SQLAlchemy URL"),
+        (["migrate", "--store", "sqlite:////proc/x/y.db"], 1, "/proc/x/y.db can't be made"),
+        (["migrate", "--store", "sqlite:////proc"], 1, "SQLITE_CANTOPEN (/proc)"),
+        (["migrate", "--store", "postgresql+psycopg://a@127.0.0.1:1/x"], 1, "refused"),
         (["recover", "nofile"], 2, "there is no file"),
         (["nosuchcommand"], 2, "No such command"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_a_sentence_and_an_exit_code(place, arguments, code, says):
-    """Never a traceback for a typo; 2 for wrong usage, 1 for what failed."""
-    assert says in dashcam(place[0], *arguments, check=code, columns=200)
+def test_a_mistake_is_a_sentence_and_an_exit_code(told, arguments, code, says):
+    """Never a traceback for a typo, but one line; 2 for wrong usage, 1 for what failed."""
+    said = told(*arguments, check=code)
+    assert says in said
+    assert len(said.splitlines()) == 1, said
+
+
+@pytest.fixture
+def told(place, monkeypatch, capsys):
+    """Run a command that must fail; give what it says. In this process, for thirty are slow otherwise."""
+
+    def told(*arguments, check, **env):
+        if arguments[0] == "writer":  # it takes signals
+            return dashcam(place[0], *arguments, check=check, columns=200, **env)
+        for name, value in {**environment(place[0], writer="thread"), **env}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(place[0])
+        monkeypatch.setattr(sys, "argv", ["dashcam", *arguments])
+        monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == check
+        return capsys.readouterr().err
+
+    return told
+
+
+COMMANDS = [
+    ["run", "tests.apps.plain:app"],
+    ["ls"],
+    ["show", "123456"],
+    ["tail"],
+    ["stats"],
+    ["recover"],
+    ["migrate"],
+    ["prune", "--older-than", "1d"],
+    ["doctor"],
+    ["serve"],
+    ["writer"],
+    ["journal", "verify"],
+    ["journal", "dump"],
+    ["journal", "repair"],
+    ["export"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_wrong_setting_is_a_sentence(told, command):
+    """Each command says in one line which setting is wrong, with which value, and where it came from."""
+    said = told(*command, check=2, DASHCAM_BATCH_SIZE="0")
+    assert said == "dashcam: batch_size must be at least 1, got '0' (from DASHCAM_BATCH_SIZE)\n"
+
+
+def test_a_variable_that_is_no_setting_is_told(place):
+    """A typing error in a variable's name: the command works, and says in one line what was meant."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dashcam", "stats"],
+        capture_output=True,
+        text=True,
+        cwd=place[0],
+        check=True,
+        env={**environment(place[0]), "DASHCAM_BATCH_SISE": "1"},
+    )
+    meant = "DASHCAM_BATCH_SISE is no setting of dashcam; did you mean batch_size?"
+    assert done.stderr.splitlines() == [f"dashcam: {meant}"]
 
 
 def test_prune_migrate_doctor_recover(place):

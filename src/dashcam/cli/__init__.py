@@ -33,7 +33,7 @@ from dashcam.errors import (
     QueryError,
 )
 from dashcam.history.grammar import make_query
-from dashcam.settings import Settings, without_credentials
+from dashcam.settings import without_credentials
 from dashcam.store import open_store
 
 app = typer.Typer(
@@ -442,7 +442,7 @@ def journal_repair(
 def _directories(directory: Path | None) -> list[Path]:
     from dashcam.journal import list_directories
 
-    root = directory or Settings().journal_path()
+    root = directory or settings_of(None).journal_path()
     if not root.is_dir():
         raise QueryError(f"there is no directory {root}")
     return (

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -56,12 +57,16 @@ TextOption = Annotated[str | None, typer.Option(help="Text in path, query or err
 ErrorsOption = Annotated[bool, typer.Option("--errors", help="Only 5xx and failed.")]
 
 
+class UsageError(DashcamError):
+    """An argument leads nowhere."""
+
+
 @contextlib.contextmanager
 def errors_told() -> Iterator[None]:
     """Turn what goes wrong into a sentence and an exit code."""
     try:
         yield
-    except (SettingsError, QueryError, MissingExtraError) as error:
+    except (SettingsError, QueryError, MissingExtraError, UsageError) as error:
         fail(str(error), code=2)
     except DashcamError as error:
         fail(str(error), code=1)
@@ -81,7 +86,12 @@ def fail(message: str, *, code: int) -> None:
 def settings_of(store: str | None, **more: Any) -> Settings:
     """Give the environment's settings, with what the options say."""
     given = {"store": store, **more}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    for warning in caught:  # such as a variable that is no setting
+        print(f"dashcam: {views.safe(str(warning.message))}", file=sys.stderr)
+    return settings
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from rich.text import Text
 from dashcam.access import ApiKeys
 from dashcam.access.sessions import secret_key
 from dashcam.api.viewer import make_ticket
+from dashcam.cli.common import UsageError
 from dashcam.cli.views import header_line, row_line, stats_view
 from dashcam.demo.accident import PATH as JOB_PATH
 from dashcam.demo.traffic import Traffic
@@ -48,7 +49,10 @@ def demo(
     """Run the demo; give the exit code."""
     with ExitStack() as stack:
         place = Path(directory or tempfile.mkdtemp(prefix="dashcam-demo-"))
-        place.mkdir(parents=True, exist_ok=True)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{place} can't be made (--dir): {error.strerror}") from error
         url = f"sqlite:///{place.absolute()}/request_logs.db"
         port = port or _free_port()
         keys = _make_keys(url)

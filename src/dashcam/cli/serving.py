@@ -7,6 +7,7 @@ are processes of their own, find it too.
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -17,7 +18,7 @@ from starlette.routing import Mount
 from dashcam.access.sessions import secret_key
 from dashcam.api.viewer import make_ticket
 from dashcam.capture.asgi import DashcamMiddleware
-from dashcam.errors import DashcamError
+from dashcam.cli.common import UsageError
 from dashcam.settings import Settings
 
 TARGET = "_DASHCAM_RUN_APP"
@@ -26,7 +27,7 @@ UI = "_DASHCAM_RUN_UI"
 PAGE_PATH = "/dashcam"
 
 
-class TargetError(DashcamError):
+class TargetError(UsageError):
     """The address of the app leads nowhere."""
 
 
@@ -119,6 +120,8 @@ def serve(
         TargetError: the address leads nowhere.
         SettingsError: a setting is wrong.
     """
+    if not Path(app_dir).is_dir():
+        raise TargetError(f"there is no directory {app_dir!r} (of --app-dir)")
     sys.path.insert(0, app_dir)
     Settings()  # a wrong setting is told before anything is started
     if not reload:

@@ -287,6 +287,8 @@ def classify(error: BaseException | None) -> StoreError:
         text = str(error)
         if any(words in text for words in _WRONG_SETUP):
             return StoreSetupError(f"{name}: {text.splitlines()[-1].strip()}")
+        if not state:  # libpq's own words about the connection: no statement, no password
+            return StoreUnavailableError(f"{name}: {' '.join(text.split())[:200]}")
         return StoreUnavailableError(name)
     if isinstance(error, psycopg.DataError):  # refused by the driver: NUL in a text
         return RowRefusedError(name)

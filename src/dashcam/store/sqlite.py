@@ -182,7 +182,10 @@ class SqliteStore(RelationalStore):
         """
         if self.path is not None and _primary(error) in _BROKEN:
             self.close()
-        return classify(error)
+        failure = classify(error)
+        if self.path is not None and not isinstance(failure, RowRefusedError):
+            return type(failure)(f"{failure} ({self.path})")
+        return failure
 
     def insert(self, lines: bytes) -> None:
         """Store a batch in one transaction; the highest revision of an id wins."""
