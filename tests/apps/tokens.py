@@ -1,7 +1,7 @@
 """A small app for crash tests, served by one process or several forked ones.
 
 `GET /now/TOKEN` answers at once; `GET /held/TOKEN` sends a first chunk and then never ends.
-`POST /echo/TOKEN` gives the body back. Run: `python -m tests.apps.tokens PORT_FILE WORKERS`;
+`POST /echo/TOKEN` gives the body back, `GET /endless/TOKEN` sends events as long as somebody reads. Run: `python -m tests.apps.tokens PORT_FILE WORKERS`;
 settings come from DASHCAM_* variables. The port is written to PORT_FILE when all are bound.
 """
 
@@ -39,6 +39,13 @@ async def tokens(scope, receive, send):
     if kind == "held":
         await send({"type": "http.response.body", "body": text, "more_body": True})
         await asyncio.sleep(3600)
+    if kind == "endless":
+        event = b"data: " + b"x" * 16_000 + b"\n\n"
+        await receive()
+        left = asyncio.ensure_future(receive())  # as Starlette's streams listen for it
+        while not left.done():
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        return
     if kind == "exit":
         os._exit(3)
     if kind == "segfault":
