@@ -1,6 +1,6 @@
 """A backlog of many records: memory of the process that has it, and how long it takes to drain.
 
-python -m benchmarks.bench_backlog [RECORDS]
+python -m benchmarks.bench_backlog [RECORDS [BYTES]]; 10 GB are `53000 200000`
 """
 
 import os
@@ -16,7 +16,8 @@ from dashcam import Recorder, Settings
 from dashcam.exchange import Exchange
 
 RECORDS = 1_000_000
-BODY = "x" * 700
+BYTES = 2_100
+OTHER_BYTES = 700  # of a record besides its bodies
 
 
 def resident_mib() -> float:
@@ -33,7 +34,7 @@ def settings(directory: str, **more: object) -> Settings:
     return Settings(environ={}, store=f"sqlite:///{directory}/r.db", journal_bytes="16 GiB", **more)
 
 
-def append(directory: str, records: int) -> None:
+def append(directory: str, records: int, size: int) -> None:
     """Take records while nobody drains them, then die without a word."""
     recorder = Recorder(settings(directory, writer="off"))
     before = resident_mib()
@@ -41,9 +42,10 @@ def append(directory: str, records: int) -> None:
     journal = recorder.journal
     assert journal is not None
     encoder = msgspec.json.Encoder()
+    body = "x" * ((size - OTHER_BYTES) // 2)
     began = time.perf_counter()
     for number in range(records):
-        exchange = Exchange(path=f"/{number}", request_body=BODY, response_body=BODY)
+        exchange = Exchange(path=f"/{number}", request_body=body, response_body=body)
         while not journal.append(encoder.encode(exchange) + b"\n"):
             time.sleep(0.001)  # the disk is behind: the next segment isn't ready
     took = time.perf_counter() - began
@@ -52,7 +54,7 @@ def append(directory: str, records: int) -> None:
     os._exit(0)
 
 
-def drain(directory: str, records: int) -> None:
+def drain(directory: str, records: int, _size: int) -> None:
     """Start as the app would after that, and deliver everything."""
     recorder = Recorder(settings(directory))
     before = resident_mib()
@@ -72,9 +74,9 @@ def drain(directory: str, records: int) -> None:
     recorder.close(10)
 
 
-def main(records: int = RECORDS) -> None:
+def main(records: int = RECORDS, size: int = BYTES) -> None:
     """Print memory and times."""
-    print(f"a backlog of {records:,} records")
+    print(f"a backlog of {records:,} records of {size:,} bytes")
     with tempfile.TemporaryDirectory() as directory:
         for what in ("append", "drain"):
             command = [
@@ -84,12 +86,15 @@ def main(records: int = RECORDS) -> None:
                 what,
                 directory,
                 str(records),
+                str(size),
             ]
             subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] in (["append"], ["drain"]):
-        {"append": append, "drain": drain}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+        {"append": append, "drain": drain}[sys.argv[1]](
+            sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+        )
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS)
+        main(*map(int, sys.argv[1:]))
