@@ -131,6 +131,8 @@ FAULTS = [
     "fallocate:error=EIO",
     "fdatasync:error=EIO:when=1+2",
     "fdatasync:error=EIO",
+    "msync:error=EIO:when=1+2",
+    "msync:error=EIO",
     "pwrite64:error=ENOSPC:when=1+2",
     "pwrite64:error=EIO",
     "pread64:error=EIO:when=1+2",
@@ -161,7 +163,7 @@ def test_a_call_that_fails(tmp_path, fault):
 
 
 @pytest.mark.parametrize(
-    "calls", ["fdatasync,fsync", "fallocate,unlink,openat", "pwrite64", "pread64,getdents64"]
+    "calls", ["msync,fdatasync,fsync", "fallocate,unlink,openat", "pwrite64", "pread64,getdents64"]
 )
 def test_a_disk_that_is_slow(tmp_path, calls):
     """Each such call takes 200 ms longer: the event loop isn't delayed by it, and nothing is lost."""
@@ -182,33 +184,49 @@ def calls(traced):
             yield found[1], found[2], line
 
 
+MAPPED = re.compile(r"mmap\(.*<([^>]*\.seg)>.* = (0x[0-9a-f]+)")
+SYNCED = re.compile(r"msync\((0x[0-9a-f]+), (\d+)")
+
+
 def test_a_segment_whose_sync_failed_is_left_alone(tmp_path):
-    """EIO from fdatasync: another segment is begun; the failed sync is not tried again as if it could succeed."""
-    traced = Traced(tmp_path, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1+3")
-    broken = set()
-    for _, file, line in calls(traced):
-        if file.endswith(".seg"):
+    """EIO from msync: another segment is begun; the failed sync is not tried again as if it could succeed."""
+    traced = Traced(tmp_path, "-e", "trace=mmap,msync", "-e", "inject=msync:error=EIO:when=2+3")
+    maps: dict[int, str] = {}
+    broken: set[str] = set()
+    synced = 0
+    for line in traced.trace:
+        if found := MAPPED.search(line):
+            maps[int(found[2], 16)] = found[1]
+        elif found := SYNCED.search(line):
+            at = int(found[1], 16)
+            file = next(
+                (name for begin, name in maps.items() if begin <= at < begin + (1 << 16)), None
+            )
+            if file is None:
+                continue  # mapped before strace was there
+            synced += 1
             assert file not in broken, line
             if "EIO" in line:
                 broken.add(file)
     assert broken, "no sync of a segment has failed"
+    assert synced > len(broken), "no sync has succeeded"
     check(tmp_path, traced)
 
 
 def test_what_is_said_about_syncing_is_done(tmp_path):
     """Segments are synced while records come; the store's commit is on the disk before the checkpoint moves on."""
-    traced = Traced(tmp_path, "-e", "trace=fdatasync,fsync,pwrite64")
+    traced = Traced(tmp_path, "-e", "trace=msync,fdatasync,fsync,pwrite64")
     check(tmp_path, traced)
     segments = checkpoints = 0
     unsynced = False
     for name, file, line in calls(traced):
-        if file.endswith("-wal"):
+        if name == "msync":
+            segments += 1
+        elif file.endswith("-wal"):
             unsynced = name == "pwrite64"
         elif name == "pwrite64" and file.endswith("/checkpoint"):
             checkpoints += 1
             assert not unsynced, f"the commit was not synced before: {line}"
-        elif file.endswith(".seg"):
-            segments += 1
     assert checkpoints > 5
     assert segments > 3
 

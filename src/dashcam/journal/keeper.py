@@ -11,7 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from dashcam.journal.segment import segment_ids
+from dashcam.journal.checkpoint import read_checkpoint
+from dashcam.journal.segment import Segment, segment_ids
 
 if TYPE_CHECKING:
     from dashcam.journal.appender import Journal
@@ -125,14 +126,21 @@ class Keeper:
         if self._sync_interval_s is not None and segment.synced_offset < segment.offset:
             self._sync_segment(segment)
 
-    def _sync_segment(self, segment: "object") -> None:
+    def _sync_segment(self, segment: Segment) -> None:
+        """Sync what isn't delivered; what is, the store's own commit has brought to a disk."""
         journal = self._journal
+        position = read_checkpoint(journal.path).position
+        delivered = 0
+        if position.segment_id > segment.segment_id:
+            delivered = segment.offset
+        elif position.segment_id == segment.segment_id:
+            delivered = position.offset
         try:
-            segment.sync()  # type: ignore[attr-defined]
+            segment.sync(delivered=delivered)
         except OSError as error:
             # What the kernel could not write it has forgotten: trying again would succeed and
             # mean nothing (https://wiki.postgresql.org/wiki/Fsync_Errors).
-            segment.synced_offset = segment.offset  # type: ignore[attr-defined]
+            segment.synced_offset = segment.offset
             if segment is journal.segment:
                 journal.finish_segment()
             self._trouble(

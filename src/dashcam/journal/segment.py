@@ -159,17 +159,24 @@ class Segment:
             _libc().madvise(address + self.populated, end - self.populated, MADV_POPULATE_WRITE)
         self.populated = end  # also where the kernel is too old for it: it is an optimisation
 
-    def sync(self) -> None:
-        """Bring everything appended so far to the disk.
+    def sync(self, *, delivered: int = 0) -> None:
+        """Bring to the disk what was appended and isn't delivered, and the header.
 
         Not by fdatasync, which writes and write-protects also the pages that were made ready for
         what comes: every record would then wait for a page fault again.
+
+        Args:
+            delivered: the offset up to which the store has committed.
 
         Raises:
             OSError: it may not be there, and never will for sure: begin another segment.
         """
         offset = self.offset
-        bring_to_disk(self.map, self.synced_offset, offset)
+        first = max(self.synced_offset, min(delivered, offset))
+        if self.synced_offset == 0 and first >= PAGE:
+            bring_to_disk(self.map, 0, SEGMENT_HEADER_BYTES)
+        if first < offset:
+            bring_to_disk(self.map, first, offset)
         self.synced_offset = offset
 
     def close(self) -> None:
