@@ -45,6 +45,7 @@ async def tokens(scope, receive, send):
         left = asyncio.ensure_future(receive())  # as Starlette's streams listen for it
         while not left.done():
             await send({"type": "http.response.body", "body": event, "more_body": True})
+            await asyncio.sleep(0)  # uvicorn's send to who has left doesn't wait for anything
         return
     if kind == "exit":
         os._exit(3)

@@ -96,4 +96,4 @@ def test_a_large_backlog_costs_neither_memory_nor_a_slow_start(tmp_path):
     assert pending > 0
     small_mib, large_mib = used_mib
     assert large_mib <= 64
-    assert large_mib <= small_mib + 8
+    assert large_mib <= small_mib + 16

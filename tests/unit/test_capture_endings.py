@@ -253,7 +253,7 @@ NOT_CAPTURE = (
     "observation.recorder_for",
     "annotation.annotate",  # called by the app itself
     "annotation.Annotations.__init__",
-    "asgi._begin",  # no more than the border itself
+    "asgi.Capture._release",  # no more than the border itself
 )
 
 

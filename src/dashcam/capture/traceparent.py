@@ -2,13 +2,13 @@
 
 import re
 
-_TRACEPARENT = re.compile(rb"\s*(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-..(?:-.*)?\s*")
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-..(?:-.*+)?+")
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 def parse_traceparent(value: bytes) -> tuple[str | None, str | None]:
     """Read trace id and span id; None for both where the header is malformed."""
-    match = _TRACEPARENT.fullmatch(value)
+    match = _TRACEPARENT.fullmatch(value.strip())
     if match is None:
         return None, None
     trace_id, span_id = match[1].decode(), match[2].decode()
