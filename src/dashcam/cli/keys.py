@@ -1,21 +1,25 @@
 """`dashcam keys`: API keys, made, listed and revoked."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from dashcam.access.api_keys import ApiKeys
 from dashcam.cli import views
 from dashcam.cli.common import JsonOption, StoreOption, errors_told, print_json, settings_of
 from dashcam.errors import QueryError
 from dashcam.store import open_store
 
+if TYPE_CHECKING:
+    from dashcam.access.api_keys import ApiKeys
+
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 
-def _keys(store: str | None) -> ApiKeys:
+def _keys(store: str | None) -> "ApiKeys":
+    from dashcam.access.api_keys import ApiKeys  # a tenth of a second that only keys need
+
     return ApiKeys(open_store(settings_of(store).store))
 
 
