@@ -1,6 +1,8 @@
 # Everything bootstraps itself: python3 and make are all that must be there.
 PYTHON ?= python3
 BIN := .venv/bin
+# Many tests wait for another process: twice as many at once as there are cores.
+WORKERS ?= $(shell expr 2 \* $$(nproc))
 # These run once more without the compiled module.
 PURE := tests/unit tests/crash/test_journal_damage.py
 SYNCED := .venv/.synced
@@ -11,8 +13,8 @@ demo: $(SYNCED)  ## record real traffic of an example gateway and show it
 	$(BIN)/dashcam demo $(DEMO)
 
 test: $(SYNCED) lint chromium tracing  ## all tests
-	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
-	$(if $(TESTS),,DASHCAM_PURE_PYTHON=1 $(BIN)/python -m pytest -n auto -q $(PURE))
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+	$(if $(TESTS),,DASHCAM_PURE_PYTHON=1 $(BIN)/python -m pytest -n $(WORKERS) -q $(PURE))
 
 lint: $(SYNCED)
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.servers import cpu_s, serving
 
 VARIANTS = ("bare", "thread", "process")
-ROUNDS = 3
+ROUNDS = 5
 SECONDS = 3.0
 CONNECTIONS = 16
 RATE = 2000.0
