@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.servers import cpu_s, serving
 
 VARIANTS = ("bare", "thread", "process")
-ROUNDS = 5
+ROUNDS = 7
 SECONDS = 3.0
 CONNECTIONS = 16
 RATE = 2000.0
@@ -47,34 +47,33 @@ def settle(pid: int) -> None:
         time.sleep(0.5)
 
 
-def run() -> dict[str, tuple[float, float]]:
-    """Measure all variants in turn, some rounds; give the medians."""
+def run() -> dict[str, list[tuple[float, float]]]:
+    """Measure all variants in turn, some rounds; give each round's rate and cost."""
     results: dict[str, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
     for _ in range(ROUNDS):
         for variant in VARIANTS:
             results[variant].append(measure(variant))
-    return {
-        variant: (
-            statistics.median(rate for rate, _ in each),
-            statistics.median(cost for _, cost in each),
-        )
-        for variant, each in results.items()
-    }
+    return results
 
 
 def main() -> float:
-    """Print the table; give the cost of a bare request."""
-    medians = run()
-    bare_rate, bare_cost = medians["bare"]
+    """Print the table; give the cost of a bare request.
+
+    Ratios are medians of each round's own: the machine's speed drifts between rounds.
+    """
+    results = run()
+    bare = results["bare"]
     print(f"uvicorn + Starlette, 1 KB echo, {CONNECTIONS} connections, median of {ROUNDS} rounds")
     print(f"(CPU of the app's process at {RATE:.0f} requests/s)")
     print(f"{'':10}{'req/s':>9}{'/ bare':>8}{'CPU µs/req':>12}{'added / bare':>14}")
-    for variant, (rate, cost) in medians.items():
-        print(
-            f"{variant:10}{rate:9.0f}{rate / bare_rate:8.2f}{cost:12.1f}"
-            f"{(cost - bare_cost) / bare_cost:14.2f}"
-        )
-    return bare_cost
+    for variant, rounds in results.items():
+        pairs = list(zip(rounds, bare, strict=True))
+        rate = statistics.median(rate for rate, _ in rounds)
+        cost = statistics.median(cost for _, cost in rounds)
+        share = statistics.median(own[0] / other[0] for own, other in pairs)
+        added = statistics.median(own[1] / other[1] - 1 for own, other in pairs)
+        print(f"{variant:10}{rate:9.0f}{share:8.2f}{cost:12.1f}{added:14.2f}")
+    return statistics.median(cost for _, cost in bare)
 
 
 if __name__ == "__main__":

@@ -226,9 +226,13 @@ class Recorder:
             return False
         if journal.append(line, amended=amended):
             return True
+        self.refused_by(journal)
+        return False
+
+    def refused_by(self, journal: Journal | MemoryJournal) -> None:
+        """See to a journal that has dropped a record: one whose directory is gone is given up."""
         if isinstance(journal, Journal) and journal.vanished:
             self._leave(journal)
-        return False
 
     def _leave(self, journal: Journal) -> None:
         """Give up a journal whose directory is gone; the next request opens another one."""

@@ -80,7 +80,27 @@ class DashcamMiddleware:
                 except Exception as error:  # the border: capture's failure must not reach the app
                     recorder.capture_failed(error)
                 else:
-                    await capture.run(self.app)
+                    # In this task and context; what the app raises is raised. Another coroutine
+                    # for it would be felt.
+                    token = current.set(capture)
+                    try:
+                        await self.app(scope, capture.receive, capture.send)
+                    except BaseException as error:
+                        await capture.leave(error)
+                        raise
+                    else:
+                        try:
+                            over = capture.is_over()
+                        except Exception as error:  # the border
+                            recorder.capture_failed(error)
+                            over = True
+                        if not over:
+                            await capture.leave(None)
+                    finally:
+                        try:
+                            current.reset(token)
+                        except ValueError:  # the coroutine is being closed from another context
+                            pass
                     return
             await self.app(scope, receive, send)
         elif kind == "lifespan":
@@ -197,24 +217,20 @@ class Capture(Observation):
         self._send = send
         self.send_error: BaseException | None = None
 
-    async def run(self, app: ASGIApp) -> None:
-        """Serve the request, in this task and context; what the app raises is raised."""
-        token = current.set(self)
-        try:
-            await app(self.scope, self.receive, self.send)
-        except BaseException as error:
-            await self._leave(error)
-            raise
-        else:
-            if self.finished and self.said is None and self.send_error is None:
-                self._release()  # the common end: there is nothing to add
-            else:
-                await self._leave(None)
-        finally:
-            try:
-                current.reset(token)
-            except ValueError:  # the coroutine is being closed from another context
-                pass
+    def is_over(self) -> bool:
+        """Tell whether the app's end adds nothing to the record; if so, memory is given back."""
+        if not self.finished or self.said is not None or self.send_error is not None:
+            return False
+        body, answer = self.request_body, self.response_body
+        if type(answer) is bytes or answer is None:  # the common case of `release`
+            if type(body) is bytes:
+                self.recorder.budget.give(len(body))
+                self.request_body = None
+                return True
+            if body is None:
+                return True
+        self._release()
+        return True
 
     async def receive(self) -> Message:
         """Give the app the server's next message, and take notice of it."""
@@ -332,7 +348,7 @@ class Capture(Observation):
         except Exception as error:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(error)
 
-    async def _leave(self, error: BaseException | None) -> None:
+    async def leave(self, error: BaseException | None) -> None:
         """Take notice of how the app ended; never raises."""
         try:
             left = self.send_error is not None and (

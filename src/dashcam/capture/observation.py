@@ -164,7 +164,8 @@ class Observation(Observed):
             line = plain_line(self) if error is None and message is None else None
             journal = self.journal
             if line is not None and journal is not None and len(line) <= journal.max_line_bytes:
-                self.recorder.append(line)
+                if not journal.append(line):
+                    self.recorder.refused_by(journal)
                 self.recorded = True
             else:
                 self._record(FINISHED, error, message)
