@@ -60,6 +60,8 @@ def test_an_endless_stream_is_slowed_by_its_reader_and_takes_no_memory(tmp_path)
     settle(tmp_path)
     (row,) = [each for each in rows(tmp_path) if each["path"] != "/now/warm"]
     assert (row["outcome"], row["status_code"], row["path"]) == ("disconnected", 200, "/endless/a")
-    assert row["response_body_bytes"] >= READ_BYTES * 0.99  # what was read has the framing of chunks
+    assert (
+        row["response_body_bytes"] >= READ_BYTES * 0.99
+    )  # what was read has the framing of chunks
     assert row["response_body_truncated"]
     assert row["ttfb_ms"] < row["duration_ms"]
