@@ -9,6 +9,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from tests.processes import wait_until
+
 from dashcam import Recorder, Settings
 
 
@@ -19,6 +21,11 @@ def settle(directory: Path, **settings: Any) -> None:
     )
     recorder.start()
     try:
+        # Not while another process still leads: its records would not be this one's to wait for.
+        wait_until(
+            lambda: recorder.statistics().writer_state in ("running", "retrying", "blocked"),
+            what="this process to drain",
+        )
         assert recorder.flush(60), recorder.statistics()
         statistics = recorder.statistics()
         assert statistics.pending == 0

@@ -56,7 +56,8 @@ def test_workers_killed_one_by_one(tmp_path):
             client.join(20)
             assert not client.is_alive()
             received.update(client.received)
-        psutil.wait_procs(workers, timeout=20)
+        _, alive = psutil.wait_procs(workers, timeout=40)
+        assert not alive, "the last worker doesn't end"
     settle(tmp_path)
     completed = tokens(rows(tmp_path), "completed")
     assert len(received) > 100
