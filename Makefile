@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Many tests wait for another process: twice as many at once as there are cores.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
 # These run once more without the compiled module.
-PURE := tests/unit tests/crash/test_journal_damage.py
+PURE := $(wildcard tests/unit/test_capture_*.py) tests/unit/test_redaction.py tests/crash/test_journal_damage.py
 SYNCED := .venv/.synced
 
 .PHONY: demo test lint chromium tracing images docs bench lock clean
