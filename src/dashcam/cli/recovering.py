@@ -1,30 +1,33 @@
 """`dashcam recover`: delivers what dead processes have left, and what was refused before."""
 
+import time
 from pathlib import Path
 
-import msgspec
+from rich.progress import Progress
 
+from dashcam.cli import views
 from dashcam.errors import RowRefusedError
 from dashcam.settings import Settings
 from dashcam.store import open_store
 from dashcam.writer.failed_logs import FailedLine, rewrite_failed
 from dashcam.writer.thread import WriterThread
 
-
-class Recovered(msgspec.Struct, frozen=True):
-    """What a recovery did."""
-
-    adopted: int
-    resent: int
-    refused: int
-    foreign: int
+LOOK_S = 0.2
 
 
 def drain(settings: Settings, *, timeout_s: float) -> tuple[int, bool]:
-    """Deliver the journals of dead processes; give how many records, and whether all."""
+    """Deliver the journals of dead processes, with a bar; give how many records, and whether all."""
+    deadline_s = time.monotonic() + timeout_s
     writer = WriterThread(settings, None)
     writer.start()
-    delivered = writer.stop(timeout_s)
+    with Progress(console=views.make_console(stderr=True), transient=True) as progress:
+        task = progress.add_task("delivering journals", total=None)
+        while not writer.flush(min(LOOK_S, max(0.0, deadline_s - time.monotonic()))):
+            status = writer.status
+            progress.update(task, completed=status.adopted_stored, total=status.adopted or None)
+            if time.monotonic() >= deadline_s:
+                break
+        delivered = writer.stop(max(0.0, deadline_s - time.monotonic()))
     return writer.status.adopted_stored, delivered
 
 
