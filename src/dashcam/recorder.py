@@ -185,6 +185,14 @@ class Recorder:
                 self._tried_at = float("-inf")
                 self._warned.discard("start")
 
+    def _started(self) -> Journal | MemoryJournal | None:
+        """Give the journal, started again where it was closed; None, counted, where it can't be."""
+        if self.journal is None:
+            self.start_on_request()
+            if self.journal is None:
+                self._never_accepted += 1
+        return self.journal
+
     def record(self, exchange: Exchange, *, amended: bool = False) -> bool:
         """Redact, encode and append one exchange; never raises, never waits for I/O.
 
@@ -196,13 +204,9 @@ class Recorder:
             Whether the record is in the journal (False: dropped and counted, or refused by
             `before_record`).
         """
-        journal = self.journal
+        journal = self._started()
         if journal is None:
-            self.start_on_request()
-            journal = self.journal
-            if journal is None:
-                self._never_accepted += 1
-                return False
+            return False
         try:
             self.redactor.redact(exchange)
             if exchange.path is not None and self.is_llm_path(exchange.path):
@@ -220,9 +224,8 @@ class Recorder:
 
     def append(self, line: bytes, *, amended: bool = False) -> bool:
         """Append an encoded record to the journal; tell whether it is there."""
-        journal = self.journal
+        journal = self._started()
         if journal is None:
-            self._never_accepted += 1
             return False
         if journal.append(line, amended=amended):
             return True

@@ -68,9 +68,6 @@ void crc32_prepare(void)
 #endif
 }
 
-/* Tell whether a CRC here is quicker than zlib's. */
-int crc32_is_quick(void) { return fold != NULL; }
-
 uint32_t crc32_more(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *at = data;

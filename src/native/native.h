@@ -22,7 +22,6 @@
 /* crc.c */
 uint32_t crc32_more(uint32_t crc, const void *data, size_t size);
 void crc32_prepare(void);
-int crc32_is_quick(void);
 
 /* out.c: a buffer that text is written to, never by two at once */
 typedef struct {

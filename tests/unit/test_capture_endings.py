@@ -290,3 +290,26 @@ def test_any_function_of_dashcams_fails(make_recorder, monkeypatch, kind):
         if not failed or found != without_dashcam_failing():
             changed[name] = found if failed else "was not called"
     assert changed == {}
+
+
+@pytest.mark.parametrize("query", [b"", b"a=1"])
+def test_a_request_that_outlives_its_journal_is_recorded(make_recorder, query):
+    """The recorder is closed while a request is served: its record goes into the next journal."""
+    recorder = make_recorder()
+
+    async def app(scope, receive, send):
+        await send(start(**TEXT))
+        recorder.close(0)
+        await send(body(b"late"))
+
+    for number in (1, 2):  # by the long way, then by the short one
+        server = Server(recorder, body_messages())
+
+        async def main(server=server):
+            await DashcamMiddleware(app, recorder=recorder)(
+                http_scope(query_string=query), server.receive, server.send
+            )
+
+        asyncio.run(main())
+        assert [each.response_body for each in recorder.exchanges()] == ["late"] * number
+        assert recorder.statistics().dropped == 0

@@ -34,8 +34,6 @@ FINAL_EVENTS = (
 )
 """What ends a stream for its reader, by custom: a client that leaves then has had it all."""
 
-RawHeaders = list[tuple[bytes, bytes]]
-
 
 def recorder_for(recorder: "Recorder | None", settings: dict[str, Any]) -> "Recorder":
     """Give the recorder of a middleware: the one it was given, or the process's for settings.
@@ -162,7 +160,8 @@ class Observation(Observed):
         self.duration_ns = time.perf_counter_ns()
         try:
             line = plain_line(self) if error is None and message is None else None
-            journal = self.journal
+            # The recorder's own, which may have been closed or replaced since the request began.
+            journal = self.recorder.journal
             if line is not None and journal is not None and len(line) <= journal.max_line_bytes:
                 if not journal.append(line):
                     self.recorder.refused_by(journal)

@@ -84,7 +84,7 @@ def quick_line(observed: "Observation", outcome: str) -> bytes | None:
         output_tokens,
         removed,
     )
-    journal = observed.journal
+    journal = recorder.journal
     if line is None or journal is None or len(line) > journal.max_line_bytes:
         return None
     return line
