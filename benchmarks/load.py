@@ -5,32 +5,43 @@ rate (requests per second) the pace is the same whatever the server: only then C
 can be compared, since a saturated server and an idle one pay differently for waking up.
 """
 
+import itertools
 import json
 import selectors
 import socket
 import sys
 import time
 
-BODY = json.dumps(
-    {"model": "example", "messages": [{"role": "user", "content": "x" * 900}], "n": 1}
-)
-HEADERS = (
-    "host: 127.0.0.1\r\nuser-agent: bench/1\r\naccept: */*\r\naccept-encoding: gzip\r\n"
-    "authorization: Bearer example-token-1234567890\r\ncontent-type: application/json\r\n"
-    f"x-request-id: 7e57\r\nconnection: keep-alive\r\ncontent-length: {len(BODY)}\r\n"
-)
-REQUEST = f"POST /echo HTTP/1.1\r\n{HEADERS}\r\n{BODY}".encode()
+
+
+def _request(number: int) -> bytes:
+    """Make one of many requests that differ, as those of real clients do, but for their size."""
+    words = " ".join(f"{(number * 31 + place) * 7919 % 100_000:08}" for place in range(100))
+    body = json.dumps(
+        {"model": "example", "messages": [{"role": "user", "content": words}], "n": 1}
+    )
+    headers = (
+        "host: 127.0.0.1\r\nuser-agent: bench/1\r\naccept: */*\r\naccept-encoding: gzip\r\n"
+        "authorization: Bearer example-token-1234567890\r\ncontent-type: application/json\r\n"
+        f"x-request-id: 7e57{number:04}\r\nconnection: keep-alive\r\n"
+        f"content-length: {len(body)}\r\n"
+    )
+    return f"POST /echo HTTP/1.1\r\n{headers}\r\n{body}".encode()
+
+
+REQUESTS = [_request(number) for number in range(256)]
 
 
 def load(port: int, *, seconds: float, connections: int, rate: float = 0.0) -> int:
     """Send requests for some seconds; give the number of whole answers."""
     selector = selectors.DefaultSelector()
+    requests = itertools.cycle(REQUESTS)
     answer_bytes = 0
     got: dict[socket.socket, int] = {}
     for _ in range(connections):
         connection = socket.create_connection(("127.0.0.1", port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(REQUEST)
+        connection.sendall(next(requests))
         got[connection] = 0
         if not answer_bytes:
             first = b""
@@ -42,7 +53,7 @@ def load(port: int, *, seconds: float, connections: int, rate: float = 0.0) -> i
             answer_bytes = len(head) + 4 + size
             while len(first) < answer_bytes:
                 first += connection.recv(65536)
-            connection.sendall(REQUEST)
+            connection.sendall(next(requests))
         selector.register(connection, selectors.EVENT_READ)
     answers = 0
     began = time.monotonic()
@@ -51,7 +62,7 @@ def load(port: int, *, seconds: float, connections: int, rate: float = 0.0) -> i
     sent = 0
     while (now := time.monotonic()) < end:
         while idle and sent < (now - began) * rate:
-            idle.pop().sendall(REQUEST)
+            idle.pop().sendall(next(requests))
             sent += 1
         for key, _ in selector.select(0.0005 if rate else 1.0):
             connection = key.fileobj
@@ -63,7 +74,7 @@ def load(port: int, *, seconds: float, connections: int, rate: float = 0.0) -> i
                 if rate:
                     idle.append(connection)
                 else:
-                    connection.sendall(REQUEST)
+                    connection.sendall(next(requests))
     for connection in got:
         connection.close()
     return answers

@@ -6,11 +6,11 @@
 
 #include "native.h"
 
+#include <limits.h>
+
 #define MAGIC 0x4D414344u
 #define HEADER_BYTES 32
 #define ALIGNED(n) (((n) + 7) & ~(Py_ssize_t)7)
-
-enum { RECORD = 1, AMENDED, VOID, GAP };
 
 static PyObject *failpoint;
 
@@ -50,15 +50,6 @@ static uint32_t frame_crc(uint64_t journal_id, uint32_t segment_id, uint32_t off
     return crc32_more(payload_crc, seed, sizeof seed);
 }
 
-typedef struct {
-    PyObject_HEAD
-    Py_buffer map;
-    int open;
-    unsigned long long journal_id, sequence, accepted;
-    unsigned int segment_id;
-    Py_ssize_t offset, capacity;
-} Pen;
-
 static int pen_init(Pen *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"map", "journal_id", "segment_id", "offset", "capacity", NULL};
@@ -74,6 +65,7 @@ static int pen_init(Pen *self, PyObject *args, PyObject *kwargs)
         return -1;
     self->open = 1;
     self->sequence = self->accepted = 0;
+    self->ring_at = self->wake_at = LLONG_MAX;
     if (self->offset < 0 || self->offset % 8 || self->capacity > self->map.len ||
         self->map.len > UINT32_MAX) {
         PyBuffer_Release(&self->map);
@@ -121,6 +113,39 @@ static void publish(Pen *self, Py_ssize_t at, uint32_t length, uint32_t kind, ui
     __atomic_store_n((uint64_t *)frame, (uint64_t)MAGIC | (uint64_t)length << 32, __ATOMIC_RELEASE);
 }
 
+/* Write a frame; give the offset behind it, 0 where it doesn't fit, -1 at an error. */
+Py_ssize_t pen_put(Pen *self, const char *line, Py_ssize_t length, uint32_t kind)
+{
+    if (!self->open || length > self->capacity - self->offset - HEADER_BYTES)
+        return 0;
+    if (failpoint != NULL && pass("reserve") < 0)
+        return -1;
+    Py_ssize_t at = self->offset, end = ALIGNED(at + HEADER_BYTES + length);
+    if (end > self->capacity)
+        return 0;
+    /* Reserved from here on: whatever happens, this place is not used again. */
+    self->offset = end;
+    uint64_t sequence = ++self->sequence;
+    uint64_t accepted = self->accepted += kind == RECORD;
+    char *payload = (char *)self->map.buf + at + HEADER_BYTES;
+    if (failpoint != NULL) {
+        memcpy(payload, line, (size_t)length / 2);
+        if (pass("mid_copy") < 0)
+            goto failed;
+    }
+    memcpy(payload, line, (size_t)length);
+    if (failpoint != NULL && pass("publish") < 0)
+        goto failed;
+    uint32_t payload_crc = crc32_more(0, line, (size_t)length);
+    publish(self, at, (uint32_t)length, kind, sequence, accepted, payload_crc);
+    return end;
+failed:
+    /* A place that could not be filled becomes a frame that says nothing. */
+    self->accepted -= kind == RECORD;
+    publish(self, at, (uint32_t)length, VOID, sequence, self->accepted, 0);
+    return -1;
+}
+
 /* write(line, kind) -> the offset behind the frame; 0 where it doesn't fit */
 static PyObject *pen_write(Pen *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -131,35 +156,8 @@ static PyObject *pen_write(Pen *self, PyObject *const *args, Py_ssize_t count)
     uint32_t kind = (uint32_t)PyLong_AsUnsignedLongMask(args[1]);
     if (PyErr_Occurred())
         return NULL;
-    Py_ssize_t length = PyBytes_GET_SIZE(args[0]);
-    if (!self->open || length > self->capacity - self->offset - HEADER_BYTES)
-        return PyLong_FromLong(0);
-    if (failpoint != NULL && pass("reserve") < 0)
-        return NULL;
-    Py_ssize_t at = self->offset, end = ALIGNED(at + HEADER_BYTES + length);
-    if (end > self->capacity)
-        return PyLong_FromLong(0);
-    /* Reserved from here on: whatever happens, this place is not used again. */
-    self->offset = end;
-    uint64_t sequence = ++self->sequence;
-    uint64_t accepted = self->accepted += kind == RECORD;
-    char *payload = (char *)self->map.buf + at + HEADER_BYTES;
-    if (failpoint != NULL) {
-        memcpy(payload, PyBytes_AS_STRING(args[0]), (size_t)length / 2);
-        if (pass("mid_copy") < 0)
-            goto failed;
-    }
-    memcpy(payload, PyBytes_AS_STRING(args[0]), (size_t)length);
-    if (failpoint != NULL && pass("publish") < 0)
-        goto failed;
-    uint32_t payload_crc = crc32_more(0, PyBytes_AS_STRING(args[0]), (size_t)length);
-    publish(self, at, (uint32_t)length, kind, sequence, accepted, payload_crc);
-    return PyLong_FromSsize_t(end);
-failed:
-    /* A place that could not be filled becomes a frame that says nothing. */
-    self->accepted -= kind == RECORD;
-    publish(self, at, (uint32_t)length, VOID, sequence, self->accepted, 0);
-    return NULL;
+    Py_ssize_t end = pen_put(self, PyBytes_AS_STRING(args[0]), PyBytes_GET_SIZE(args[0]), kind);
+    return end < 0 ? NULL : PyLong_FromSsize_t(end);
 }
 
 static PyMemberDef pen_members[] = {
@@ -168,6 +166,8 @@ static PyMemberDef pen_members[] = {
     {"capacity", T_PYSSIZET, offsetof(Pen, capacity), 0, NULL},
     {"sequence", T_ULONGLONG, offsetof(Pen, sequence), 0, NULL},
     {"accepted", T_ULONGLONG, offsetof(Pen, accepted), 0, NULL},
+    {"ring_at", T_LONGLONG, offsetof(Pen, ring_at), 0, NULL},
+    {"wake_at", T_LONGLONG, offsetof(Pen, wake_at), 0, NULL},
     {NULL}};
 
 static PyMethodDef pen_methods[] = {

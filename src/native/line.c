@@ -186,8 +186,8 @@ typedef struct {
         *input_tokens, *output_tokens, *removed;
 } Told;
 
-/* Make a line: bytes, None for the long way, or NULL with an error set. */
-static PyObject *make_line(Observed *observed, const Told *told, const Constants *constants)
+/* Write a line; 0 for the long way (or with an error set). */
+static int put_line(Out *to, Observed *observed, const Told *told, const Constants *constants)
 {
     PyObject **field = observed->field;
     long long limit = constants->limit;
@@ -200,21 +200,20 @@ static PyObject *make_line(Observed *observed, const Told *told, const Constants
     long long request_bytes = PyBytes_Check(request_body) ? PyBytes_GET_SIZE(request_body) : 0;
     if (began_ns < 0 || ended_ns < began_ns || ttfb_ns < began_ns || status_code < 0 ||
         response_bytes < 0 || chunks < 0 || chunks > 1)
-        Py_RETURN_NONE;
+        return 0;
     if (field[F_request_complete] != Py_True && field[F_declared_bytes] != Py_None)
-        Py_RETURN_NONE; /* the client's own word may be the better size */
+        return 0; /* the client's own word may be the better size */
     Removed removed = {.count = 0};
     if (told->removed != Py_None) {
         if (!PyList_Check(told->removed))
-            Py_RETURN_NONE;
+            return 0;
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(told->removed); i++)
             if (!add_removed(&removed, PyList_GET_ITEM(told->removed, i)))
-                Py_RETURN_NONE;
+                return 0;
     }
-    Out out;
-    if (!out_take(&out))
-        Py_RETURN_NONE;
-    PyObject *line = NULL, *request_type, *response_type;
+    Out out = *to;
+    int done_well = 0;
+    PyObject *request_type, *response_type;
     PyObject *tokens[2] = {told->input_tokens, told->output_tokens};
     OUT(&out, "{\"id\":");
     if (!out_text(&out, field[F_id]))
@@ -297,18 +296,28 @@ static PyObject *make_line(Observed *observed, const Told *told, const Constants
     if (!out_room(&out, end_size))
         goto done;
     out_raw(&out, PyBytes_AS_STRING(constants->line_end), end_size);
-    line = PyBytes_FromStringAndSize(out.base, out.at - out.base);
+    done_well = 1;
 done:
-    out_give(&out);
-    if (line == NULL && !PyErr_Occurred())
-        Py_RETURN_NONE;
-    return line;
+    *to = out; /* it may have moved as it grew */
+    return done_well;
 }
 
 static Constants *constants_of(PyObject *observed)
 {
     PyObject *constants = ((Observed *)observed)->field[F_constants];
     return constants != NULL && Py_IS_TYPE(constants, &ConstantsType) ? (Constants *)constants : NULL;
+}
+
+/* Give back the buffer; give what was written, None where it isn't whole, NULL at an error. */
+static PyObject *as_bytes(Out *out, int whole)
+{
+    PyObject *line = NULL;
+    if (whole)
+        line = PyBytes_FromStringAndSize(out->base, out->at - out->base);
+    else if (!PyErr_Occurred())
+        line = Py_NewRef(Py_None);
+    out_give(out);
+    return line;
 }
 
 /* encode_line(observed, outcome, route, query, user_id, api_key_id, trace_id, span_id, model,
@@ -325,7 +334,10 @@ PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
         Py_RETURN_NONE;
     Told told = {args[1], args[2], args[3], args[4], args[5], args[6],
                  args[7], args[8], args[9], args[10], args[11]};
-    return make_line((Observed *)args[0], &told, constants);
+    Out out;
+    if (!out_take(&out))
+        Py_RETURN_NONE;
+    return as_bytes(&out, put_line(&out, (Observed *)args[0], &told, constants));
 }
 
 /* Find the route's template as `capture/route.py` does in its common case; 0 for the long way.
@@ -370,11 +382,10 @@ static int find_route(PyObject *scope, PyObject *root_path, PyObject **template)
     return 1;
 }
 
-/* plain_line(observed) -> bytes | None: the line of an exchange of an ASGI app that nobody has
-   said anything about. */
-PyObject *plain_line(PyObject *module, PyObject *argument)
+/* Write the line of an exchange of an ASGI app that nobody has said anything about; 0 for the
+   long way. */
+int put_plain_line(Out *out, Observed *observed)
 {
-    (void)module;
     static PyObject *key_state, *key_user_id, *key_api_key_id, *key_user, *completed;
     if (completed == NULL) {
         key_state = PyUnicode_InternFromString("state");
@@ -383,12 +394,8 @@ PyObject *plain_line(PyObject *module, PyObject *argument)
         key_user = PyUnicode_InternFromString("user");
         completed = PyUnicode_InternFromString("completed");
     }
-    if (!PyObject_TypeCheck(argument, &ObservedType)) {
-        PyErr_SetString(PyExc_TypeError, "plain_line takes an Observed");
-        return NULL;
-    }
-    PyObject **field = ((Observed *)argument)->field, *route = NULL;
-    const Constants *constants = constants_of(argument);
+    PyObject **field = observed->field, *route = NULL;
+    const Constants *constants = constants_of((PyObject *)observed);
     if (constants == NULL || !constants->plain || constants->llm_paths == Py_None ||
         field[F_said] != Py_None || field[F_identity] != Py_None ||
         field[F_disconnected] != Py_False || field[F_traceparent] != Py_None ||
@@ -417,11 +424,25 @@ PyObject *plain_line(PyObject *module, PyObject *argument)
         goto long_way;
     Told told = {completed, route, Py_None, user_id, api_key_id, Py_None,
                  Py_None, Py_None, Py_None, Py_None, Py_None};
-    PyObject *line = make_line((Observed *)argument, &told, constants);
+    int whole = put_line(out, observed, &told, constants);
     Py_DECREF(route);
-    return line;
+    return whole;
 long_way:
     Py_XDECREF(route);
     PyErr_Clear();
-    Py_RETURN_NONE;
+    return 0;
+}
+
+/* plain_line(observed) -> bytes | None: the same, as an object */
+PyObject *plain_line(PyObject *module, PyObject *observed)
+{
+    (void)module;
+    if (!PyObject_TypeCheck(observed, &ObservedType)) {
+        PyErr_SetString(PyExc_TypeError, "plain_line takes an Observed");
+        return NULL;
+    }
+    Out out;
+    if (!out_take(&out))
+        Py_RETURN_NONE;
+    return as_bytes(&out, put_plain_line(&out, (Observed *)observed));
 }

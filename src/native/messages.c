@@ -3,8 +3,6 @@
 
 #include "native.h"
 
-enum { PASS, COMPLETE, CHUNK, OTHER }; /* as in capture/observed.py */
-
 static PyObject *key_type, *key_body, *key_more_body, *key_status, *key_headers;
 static PyObject *request, *disconnect, *start, *response_body, *head;
 
@@ -37,29 +35,29 @@ static int has_more(PyObject *message)
     return more == Py_True ? 1 : more == Py_False ? 0 : PyObject_IsTrue(more);
 }
 
-/* received(message) -> whether it was understood; False: look at it in Python */
-PyObject *observed_received(Observed *self, PyObject *message)
+/* Take notice of a message that the app was given; 0: look at it in Python; -1: an error. */
+int notice_received(Observed *self, PyObject *message)
 {
     if (head == NULL && !prepare())
-        return NULL;
+        return -1;
     if (!PyDict_CheckExact(message))
-        Py_RETURN_FALSE;
+        return 0;
     PyObject *kind = PyDict_GetItemWithError(message, key_type);
     if (kind == NULL)
-        Py_RETURN_FALSE;
+        return 0;
     if (is_text(kind, disconnect)) {
         if (self->field[F_finished] == Py_False)
             observed_set(self, F_disconnected, Py_True);
-        Py_RETURN_TRUE;
+        return 1;
     }
     if (!is_text(kind, request))
-        Py_RETURN_TRUE;
+        return 1;
     int more = has_more(message);
     if (more < 0)
-        return NULL;
+        return -1;
     PyObject *body = PyDict_GetItemWithError(message, key_body);
     if (body == NULL && PyErr_Occurred())
-        return NULL;
+        return -1;
     if (body != NULL && PyBytes_CheckExact(body)) {
         long long size = PyBytes_GET_SIZE(body);
         PyObject *known = self->field[F_constants];
@@ -67,20 +65,27 @@ PyObject *observed_received(Observed *self, PyObject *message)
         if (size > 0) {
             if (more || constants == NULL || self->field[F_request_body] != Py_None ||
                 size > constants->limit)
-                Py_RETURN_FALSE;
+                return 0;
             long long granted = budget_take(constants->budget, size);
             if (granted < size) {
                 constants->budget->taken -= granted;
-                Py_RETURN_FALSE;
+                return 0;
             }
             observed_set(self, F_request_body, body); /* the whole body: no buffer is needed */
         }
     } else if (body != NULL) {
-        Py_RETURN_FALSE;
+        return 0;
     }
     if (!more)
         observed_set(self, F_request_complete, Py_True);
-    Py_RETURN_TRUE;
+    return 1;
+}
+
+/* received(message) -> whether it was understood; False: look at it in Python */
+PyObject *observed_received(Observed *self, PyObject *message)
+{
+    int understood = notice_received(self, message);
+    return understood < 0 ? NULL : PyBool_FromLong(understood);
 }
 
 static long long integer_of(PyObject *value)
@@ -91,70 +96,77 @@ static long long integer_of(PyObject *value)
     return result;
 }
 
-/* sending(message, at_ns) -> PASS: nothing more to do; COMPLETE: noticed, and it completes the
-   response; CHUNK: a piece of a longer body; OTHER: look at it in Python */
-PyObject *observed_sending(Observed *self, PyObject *const *args, Py_ssize_t count)
+/* Take notice of a message that the app sends: PASS: nothing more to do; COMPLETE: noticed, and
+   it completes the response; CHUNK: a piece of a longer body; OTHER: look at it in Python; -1 at
+   an error. */
+int notice_sending(Observed *self, PyObject *message, PyObject *at_ns)
 {
     if (head == NULL && !prepare())
-        return NULL;
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "sending takes a message and a time");
-        return NULL;
-    }
-    PyObject *message = args[0];
+        return -1;
     if (!PyDict_CheckExact(message))
-        return PyLong_FromLong(OTHER);
+        return OTHER;
     PyObject *kind = PyDict_GetItemWithError(message, key_type);
     if (kind == NULL)
-        return PyErr_Occurred() ? NULL : PyLong_FromLong(OTHER);
+        return PyErr_Occurred() ? -1 : OTHER;
     if (is_text(kind, response_body)) {
         PyObject *body = PyDict_GetItemWithError(message, key_body);
         int more = has_more(message);
         if (more < 0 || (body == NULL && PyErr_Occurred()))
-            return NULL;
+            return -1;
         long long chunks = integer_of(self->field[F_response_chunks]);
         if (body != NULL && !PyBytes_CheckExact(body))
-            return PyLong_FromLong(OTHER);
+            return OTHER;
         long long size = body == NULL ? 0 : PyBytes_GET_SIZE(body);
         if (more) {
             PyObject *length = self->field[F_content_length];
             if (length == Py_None)
-                return PyLong_FromLong(CHUNK);
+                return CHUNK;
             long long sent = integer_of(self->field[F_response_bytes]), whole = integer_of(length);
             if (whole < 0 || sent < 0 || sent + size >= whole)
-                return PyLong_FromLong(OTHER);
-            return PyLong_FromLong(CHUNK);
+                return OTHER;
+            return CHUNK;
         }
         if (chunks != 0)
-            return PyLong_FromLong(OTHER);
+            return OTHER;
         PyObject *one = PyLong_FromLong(1), *bytes = PyLong_FromLongLong(size);
         if (one == NULL || bytes == NULL) {
             Py_XDECREF(one);
             Py_XDECREF(bytes);
-            return NULL;
+            return -1;
         }
         observed_set(self, F_response_chunks, one);
         observed_set(self, F_response_bytes, bytes);
         Py_DECREF(one);
         Py_DECREF(bytes);
         if (size > 0) {
-            observed_set(self, F_ttfb_ns, args[1]);
+            observed_set(self, F_ttfb_ns, at_ns);
             observed_set(self, F_response_body, body); /* the whole body: no buffer is needed */
         }
-        return PyLong_FromLong(COMPLETE);
+        return COMPLETE;
     }
     if (is_text(kind, start)) {
         PyObject *status = PyDict_GetItemWithError(message, key_status);
         PyObject *headers = PyDict_GetItemWithError(message, key_headers);
         if (status == NULL || !PyLong_CheckExact(status) || headers == NULL || !PyList_CheckExact(headers))
-            return PyErr_Occurred() ? NULL : PyLong_FromLong(OTHER);
+            return PyErr_Occurred() ? -1 : OTHER;
         if (!observed_respond(self, status, headers))
-            return NULL;
+            return -1;
         long long code = integer_of(status);
         PyObject *length = self->field[F_content_length];
         int empty = code == 204 || code == 304 || is_text(self->field[F_method], head) ||
                     (length != Py_None && integer_of(length) == 0);
-        return PyLong_FromLong(empty ? COMPLETE : PASS);
+        return empty ? COMPLETE : PASS;
     }
-    return PyLong_FromLong(OTHER);
+    return OTHER;
+}
+
+/* sending(message, at_ns) -> PASS, COMPLETE, CHUNK or OTHER */
+PyObject *observed_sending(Observed *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "sending takes a message and a time");
+        return NULL;
+    }
+    int what = notice_sending(self, args[0], args[1]);
+    return what < 0 ? NULL : PyLong_FromLong(what);
 }

@@ -31,6 +31,7 @@ static PyObject *contains(PyObject *module, PyObject *const *args, Py_ssize_t co
 
 static PyMethodDef functions[] = {
     {"contains", (PyCFunction)(void (*)(void))contains, METH_FASTCALL, NULL},
+    {"uuid7", uuid7, METH_O, NULL},
     {"crc32", (PyCFunction)(void (*)(void))crc32_of, METH_FASTCALL, NULL},
     {"plain_line", plain_line, METH_O, NULL},
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
@@ -52,10 +53,13 @@ PyMODINIT_FUNC PyInit__native(void)
 {
     crc32_prepare();
     shapes_prepare();
+    if (!clock_prepare())
+        return PyErr_SetFromErrno(PyExc_OSError);
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
-    if (PyModule_AddType(module, &ObservedType) < 0 || PyModule_AddType(module, &PenType) < 0 ||
+    if (PyModule_AddType(module, &ObservedType) < 0 ||
+        PyModule_AddType(module, &PassingType) < 0 || PyModule_AddType(module, &PenType) < 0 ||
         PyModule_AddType(module, &SlotsType) < 0 || PyModule_AddType(module, &BudgetType) < 0 ||
         PyModule_AddType(module, &ConstantsType) < 0) {
         Py_DECREF(module);

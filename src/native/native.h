@@ -71,7 +71,8 @@ extern PyTypeObject ConstantsType;
     X(traceparent) X(declared_bytes) X(request_headers) X(request_body) X(request_complete)    \
     X(status_code) X(response_headers) X(content_length) X(response_body) X(response_bytes)    \
     X(response_chunks) X(timeline) X(ttfb_ns) X(duration_ns) X(said) X(identity)               \
-    X(disconnected) X(finished) X(recorded) X(constants) X(scope) X(root_path)
+    X(disconnected) X(finished) X(recorded) X(constants) X(scope) X(root_path)                 \
+    X(server_receive) X(server_send) X(send_error)
 
 #define OBSERVED_ENUM(name) F_##name,
 enum { OBSERVED_FIELDS(OBSERVED_ENUM) FIELD_COUNT };
@@ -92,11 +93,45 @@ static inline void observed_set(Observed *self, int field, PyObject *value)
 
 int observed_respond(Observed *self, PyObject *status_code, PyObject *headers);
 
-/* messages.c */
+/* clock.c */
+long long monotonic_ns(void);
+PyObject *make_uuid7(long long time_ns);
+PyObject *uuid7(PyObject *module, PyObject *time_ns);
+int clock_prepare(void);
+
+/* messages.c: what is noticed of an ASGI message */
+enum { PASS, COMPLETE, CHUNK, OTHER }; /* as in capture/observed.py */
+int notice_received(Observed *self, PyObject *message);
+int notice_sending(Observed *self, PyObject *message, PyObject *at_ns);
 PyObject *observed_received(Observed *self, PyObject *message);
 PyObject *observed_sending(Observed *self, PyObject *const *args, Py_ssize_t count);
 
-/* line.c, shapes.c, frame.c, slots.c */
+/* passing.c: the messages' way through */
+PyObject *observed_receive(Observed *self, PyObject *unused);
+PyObject *observed_send(Observed *self, PyObject *message);
+extern PyTypeObject PassingType;
+
+/* finish.c: the record of a finished exchange */
+int append_plain(Observed *self);
+PyObject *observed_append_plain(Observed *self, PyObject *unused);
+int finish_quickly(Observed *self);
+PyObject *observed_is_over(Observed *self, PyObject *unused);
+
+/* frame.c */
+enum { RECORD = 1, AMENDED, VOID, GAP }; /* as in journal/frame.py */
+typedef struct {
+    PyObject_HEAD
+    Py_buffer map;
+    int open;
+    unsigned long long journal_id, sequence, accepted;
+    unsigned int segment_id;
+    Py_ssize_t offset, capacity;
+    long long ring_at, wake_at; /* an offset and a count at which the journal takes notice */
+} Pen;
+Py_ssize_t pen_put(Pen *self, const char *line, Py_ssize_t length, uint32_t kind);
+
+/* line.c, shapes.c, slots.c */
+int put_plain_line(Out *out, Observed *observed);
 PyObject *plain_line(PyObject *module, PyObject *observed);
 PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count);
 void shapes_prepare(void);

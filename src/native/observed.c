@@ -291,6 +291,53 @@ static PyObject *begin_asgi(Observed *self, PyObject *const *args, Py_ssize_t co
     return result;
 }
 
+/* Observed.open(recorder, scope, receive, send) -> a new one, begun */
+static PyObject *open_asgi(PyTypeObject *type, PyObject *const *args, Py_ssize_t count)
+{
+    static PyObject *key_headers;
+    if (key_headers == NULL && (key_headers = PyUnicode_InternFromString("headers")) == NULL)
+        return NULL;
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "open takes 4 arguments");
+        return NULL;
+    }
+    PyObject *scope = args[1], *headers = PyObject_GetItem(scope, key_headers);
+    if (headers == NULL)
+        return NULL;
+    if (!PyList_CheckExact(headers)) {
+        /* Any iterable is allowed, and one that can be read only once must be left whole. */
+        PyObject *all = PySequence_List(headers);
+        int well = all != NULL && PyObject_SetItem(scope, key_headers, all) == 0;
+        Py_XDECREF(all);
+        if (!well) {
+            Py_DECREF(headers);
+            return NULL;
+        }
+    }
+    Py_DECREF(headers);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long now_ns = now.tv_sec * 1000000000LL + now.tv_nsec;
+    PyObject *began = PyLong_FromLongLong(monotonic_ns()), *time_ns = PyLong_FromLongLong(now_ns);
+    PyObject *id = make_uuid7(now_ns), *result = NULL;
+    Observed *self = (Observed *)type->tp_alloc(type, 0);
+    if (began != NULL && time_ns != NULL && id != NULL && self != NULL) {
+        PyObject *all[5] = {args[0], scope, began, time_ns, id};
+        result = begin_asgi(self, all, 5);
+    }
+    Py_XDECREF(began);
+    Py_XDECREF(time_ns);
+    Py_XDECREF(id);
+    if (result == NULL) {
+        Py_XDECREF(self);
+        return NULL;
+    }
+    Py_DECREF(result);
+    observed_set(self, F_server_receive, args[2]);
+    observed_set(self, F_server_send, args[3]);
+    return (PyObject *)self;
+}
+
 /* Take notice of the response's status, headers and content length; 0 with an error set. */
 int observed_respond(Observed *self, PyObject *status_code, PyObject *raw)
 {
@@ -347,11 +394,16 @@ static PyObject *respond(Observed *self, PyObject *const *args, Py_ssize_t count
 }
 
 static PyMethodDef methods[] = {
+    {"open", (PyCFunction)(void (*)(void))open_asgi, METH_FASTCALL | METH_CLASS, NULL},
     {"begin", (PyCFunction)(void (*)(void))begin, METH_FASTCALL, NULL},
     {"begin_asgi", (PyCFunction)(void (*)(void))begin_asgi, METH_FASTCALL, NULL},
     {"respond", (PyCFunction)(void (*)(void))respond, METH_FASTCALL, NULL},
     {"received", (PyCFunction)observed_received, METH_O, NULL},
     {"sending", (PyCFunction)(void (*)(void))observed_sending, METH_FASTCALL, NULL},
+    {"receive", (PyCFunction)observed_receive, METH_NOARGS, NULL},
+    {"send", (PyCFunction)observed_send, METH_O, NULL},
+    {"append_plain", (PyCFunction)observed_append_plain, METH_NOARGS, NULL},
+    {"is_over", (PyCFunction)observed_is_over, METH_NOARGS, NULL},
     {NULL}};
 
 PyTypeObject ObservedType = {

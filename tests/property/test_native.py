@@ -15,7 +15,7 @@ from tests.drive import http_scope
 
 from dashcam.capture.asgi import Capture
 from dashcam.capture.observed import PythonObserved
-from dashcam.capture.quick import plain_line, quick_line
+from dashcam.capture.quick import quick_line
 from dashcam.exchange import FINISHED
 from dashcam.journal.frame import AMENDED, GAP, RECORD, parse, parse_in_python
 from dashcam.journal.pen import PythonPen
@@ -311,7 +311,7 @@ def test_the_short_way_gives_the_line_of_the_long_way(
     try:
         headers = [*headers, (b"content-type", types[0])]
         scope = http_scope("POST", path, headers=headers, query_string=query, state=state)
-        capture = Capture(recorder, scope, None, None)
+        capture = Capture.open(recorder, scope, None, None)
         capture.request_chunk(bodies[0], final=True)
         capture.request_complete = True
         capture.respond(status_code, [*answer_headers, (b"content-type", types[1])])
@@ -328,7 +328,7 @@ def test_the_short_way_gives_the_line_of_the_long_way(
         event("short" if quick is not None else "long")
         if quick is not None:
             assert quick == long
-        plain = plain_line(capture)
+        plain = native.plain_line(capture)
         event("plain" if plain is not None else "not plain")
         assert plain is None or plain == long
     finally:
@@ -350,7 +350,7 @@ def test_the_common_exchange_goes_the_short_way():
             "POST", "/v1/chat/completions", headers=headers, query_string=b"a=1&token=x"
         )
         scope["state"]["user_id"] = "u_1"
-        capture = Capture(recorder, scope, None, None)
+        capture = Capture.open(recorder, scope, None, None)
         capture.request_chunk(b'{"model": "example"}', final=True)
         capture.request_complete = True
         answer = b'{"usage": {"prompt_tokens": 3, "completion_tokens": 5}}'

@@ -7,12 +7,9 @@ completes the response: before that one the finished record goes into the journa
 
 import inspect
 import logging
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
-
-from uuid_utils import uuid7
 
 from dashcam.capture.annotation import current
 from dashcam.capture.observation import Observation, checked_identity, recorder_for
@@ -76,7 +73,7 @@ class DashcamMiddleware:
                 await _off_loop(recorder.start_on_request)
             if recorder.wants is None or recorder.wants(scope.get("path", "")):
                 try:
-                    capture = Capture(recorder, scope, receive, send)
+                    capture = Capture.open(recorder, scope, receive, send)
                 except Exception as error:  # the border: capture's failure must not reach the app
                     recorder.capture_failed(error)
                 else:
@@ -202,45 +199,35 @@ async def _off_loop(does_io: Callable[[], Any]) -> None:
         await loop.run_in_executor(None, does_io)
 
 
-class Capture(Observation):
-    """One HTTP exchange: stands between app and server while the app serves it."""
+class PythonSides:
+    """What stands between app and server: the two callables that the app is given.
 
-    __slots__ = ("_receive", "_send", "send_error")
+    The compiled `Observed` has the same two, which make no frame of their own. They leave what
+    isn't common to `_pass_on`.
+    """
 
-    def __init__(self, recorder: "Recorder", scope: Scope, receive: Receive, send: Send) -> None:
-        headers = scope["headers"]
-        if type(headers) is not list:
-            # Any iterable is allowed, and one that can be read only once must be left whole.
-            headers = scope["headers"] = list(headers)
-        self.begin_asgi(recorder, scope, perf_counter_ns(), time.time_ns(), str(uuid7()))
-        self._receive = receive
-        self._send = send
-        self.send_error: BaseException | None = None
+    __slots__ = ()
 
-    def is_over(self) -> bool:
-        """Tell whether the app's end adds nothing to the record; if so, memory is given back."""
-        if not self.finished or self.said is not None or self.send_error is not None:
-            return False
-        body, answer = self.request_body, self.response_body
-        if type(answer) is bytes or answer is None:  # the common case of `release`
-            if type(body) is bytes:
-                self.recorder.budget.give(len(body))
-                self.request_body = None
-                return True
-            if body is None:
-                return True
-        self._release()
-        return True
-
-    async def receive(self) -> Message:
+    async def receive(self: Any) -> Message:
         """Give the app the server's next message, and take notice of it."""
-        message = await self._receive()
+        message: Message = await self.server_receive()
         try:
             if not self.received(message):
                 self._notice(message)
         except Exception as error:  # the border: see DashcamMiddleware
             self.recorder.capture_failed(error)
         return message
+
+    def send(self: Any, message: Message) -> Awaitable[None]:
+        """Give the server the app's next message, and take notice of it."""
+        passing: Awaitable[None] = self._pass_on(message, perf_counter_ns(), OTHER)
+        return passing
+
+
+class Capture(Observation, PythonSides):
+    """One HTTP exchange: stands between app and server while the app serves it."""
+
+    __slots__ = ()
 
     def _notice(self, message: Message) -> None:
         kind = message["type"]
@@ -254,33 +241,25 @@ class Capture(Observation):
         elif kind == "http.disconnect" and not self.finished:
             self.disconnected = True
 
-    async def send(self, message: Message) -> None:
-        """Give the server the app's next message, and take notice of it."""
-        if self.finished:
-            try:
-                await self._send(message)
-            except BaseException as error:
-                self.send_error = error
-                raise
-            return
-        at_ns = perf_counter_ns()
+    async def _pass_on(self, message: Message, at_ns: int, what: int) -> None:
+        """Give the server a message that `sending` has said `what` of."""
         chunk = None
+        if not self.finished:
+            try:
+                if what == OTHER:
+                    what = self._look_at(message, at_ns)
+                if what == COMPLETE:
+                    if self.recorder.identify is not None:
+                        await self._identify(may_wait=True)
+                    self.finish()
+                elif what == CHUNK:
+                    chunk = message.get("body", b"")
+                    if type(chunk) is not bytes:
+                        chunk = bytes(chunk)  # the app may reuse its buffer while we wait
+            except Exception as error:  # the border: see DashcamMiddleware
+                self.recorder.capture_failed(error)
         try:
-            what = self.sending(message, at_ns)
-            if what == OTHER:
-                what = self._look_at(message, at_ns)
-            if what == COMPLETE:
-                if self.recorder.identify is not None:
-                    await self._identify(may_wait=True)
-                self.finish()
-            elif what == CHUNK:
-                chunk = message.get("body", b"")
-                if type(chunk) is not bytes:
-                    chunk = bytes(chunk)  # the app may reuse its buffer while we wait
-        except Exception as error:  # the border: see DashcamMiddleware
-            self.recorder.capture_failed(error)
-        try:
-            await self._send(message)
+            await self.server_send(message)
         except BaseException as error:
             self.send_error = error
             raise
@@ -322,7 +301,7 @@ class Capture(Observation):
         if type(headers) is not list:
             headers = list(headers)
             if type(message.get("headers", ())) is not tuple:
-                message["headers"] = headers  # see Capture.__init__
+                message["headers"] = headers  # see Observed.open
         status_code = int(message["status"])
         self.respond(status_code, headers)
         return self.method == "HEAD" or status_code in (204, 304) or self.content_length == 0

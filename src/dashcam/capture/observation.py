@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dashcam.capture.annotation import Annotations
 from dashcam.capture.body import BodyBuffer
 from dashcam.capture.observed import Observed, entry_of
-from dashcam.capture.quick import REFUSED, plain_line, quick_line
+from dashcam.capture.quick import REFUSED, quick_line
 from dashcam.capture.traceparent import parse_traceparent
 from dashcam.errors import SettingsError
 from dashcam.exchange import AMENDED, FINISHED, Exchange, Identity
@@ -159,14 +159,7 @@ class Observation(Observed):
         self.finished = True
         self.duration_ns = time.perf_counter_ns()
         try:
-            line = plain_line(self) if error is None and message is None else None
-            # The recorder's own, which may have been closed or replaced since the request began.
-            journal = self.recorder.journal
-            if line is not None and journal is not None and len(line) <= journal.max_line_bytes:
-                if not journal.append(line):
-                    self.recorder.refused_by(journal)
-                self.recorded = True
-            else:
+            if error is not None or message is not None or not self.append_plain():
                 self._record(FINISHED, error, message)
         finally:
             if self.slot >= 0 and self.journal is not None:

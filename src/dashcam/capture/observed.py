@@ -4,9 +4,11 @@ The compiled `Observed` has the same slots and the same `begin`; it is read in C
 request is recorded.
 """
 
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from uuid_utils import uuid7
 
 from dashcam.exchange import timestamp
 from dashcam.native import native
@@ -54,6 +56,9 @@ class PythonObserved:
         "said",
         "scheme",
         "scope",
+        "send_error",
+        "server_receive",
+        "server_send",
         "slot",
         "status_code",
         "timeline",
@@ -61,6 +66,29 @@ class PythonObserved:
         "ttfb_ns",
         "user_agent",
     )
+
+    @classmethod
+    def open(cls, recorder: Any, scope: Any, receive: Any, send: Any, /) -> Any:
+        """Begin to watch an ASGI request.
+
+        Args:
+            recorder: see `begin`.
+            scope: the ASGI scope.
+            receive: the server's.
+            send: the server's.
+
+        Raises:
+            KeyError, TypeError: the scope isn't one of a request.
+        """
+        headers = scope["headers"]
+        if type(headers) is not list:
+            # Any iterable is allowed, and one that can be read only once must be left whole.
+            scope["headers"] = list(headers)
+        observed = cls()
+        observed.begin_asgi(recorder, scope, perf_counter_ns(), time_ns(), str(uuid7()))
+        observed.server_receive = receive
+        observed.server_send = send
+        return observed
 
     def begin(
         self,
@@ -131,6 +159,9 @@ class PythonObserved:
         self.disconnected = False
         self.finished = False
         self.recorded = False
+        self.server_receive: Any = None
+        self.server_send: Any = None
+        self.send_error: BaseException | None = None
         self.slot = -1
         journal = self.journal = recorder.journal
         if journal is not None:
@@ -181,6 +212,20 @@ class PythonObserved:
         for name, value in headers:
             if len(name) == 14 and name.lower() == b"content-length":
                 self.content_length = int(value) if value.isdigit() else None
+
+    def append_plain(self) -> bool:
+        """Append the record of the common exchange to the journal; False: do it yourself."""
+        return False
+
+    def is_over(self) -> bool:
+        """Tell whether the app's end adds nothing to the record; if so, memory is given back."""
+        if not self.finished or self.said is not None or self.send_error is not None:
+            return False
+        self._release()
+        return True
+
+    def _release(self) -> None:
+        raise NotImplementedError
 
     def _entry(self) -> bytes:
         """Say what shall be known of this request should the process die while serving it."""

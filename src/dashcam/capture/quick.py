@@ -20,14 +20,6 @@ REFUSED = ("quota_exceeded", "unauthenticated")
 _encode_line = None if native is None else native.encode_line
 
 
-def _no_line(observed: Any) -> bytes | None:
-    return None
-
-
-plain_line = _no_line if native is None else native.plain_line
-"""Give the line of an exchange that nobody has said anything about, in one call; None: ask
-`quick_line`, which needs a call for each thing that may have been said."""
-
 _NO_USE = (None, None, None)
 
 

@@ -91,9 +91,7 @@ class Journal:
         self._encode_gap = encode_gap
         self._wake = wake
         self._wake_after = wake_after
-        self._wake_at = wake_after
         self._wake_at_offset = WAKE_BYTES
-        self._ring_at = KEEPER_BYTES
         self._next_segment_id = 1
         self.prepared: deque[Segment] = deque()
         self.sealed: deque[Segment] = deque()
@@ -107,6 +105,9 @@ class Journal:
             write_checkpoint(partial, Checkpoint())
             self.segment = self.new_segment(partial)
             self.segment.activate(1)
+            self.pen = self.segment.pen
+            """Writes in the present segment; tells by `ring_at` and `wake_at` when to `notice`."""
+            self.pen.ring_at, self.pen.wake_at = KEEPER_BYTES, wake_after
             self.path = publish_directory(partial, owner, lock)
             self.segment.path = self.path / self.segment.path.name
         except OSError as error:
@@ -154,15 +155,15 @@ class Journal:
         if amended:
             return self._append(line, AMENDED)
         if ATOMIC:
-            pen = self.segment.pen
+            pen = self.pen
             try:
                 end = pen.write(line, RECORD)
             except BaseException:
                 self.drop()
                 raise
             if end:
-                if end >= self._ring_at or pen.accepted >= self._wake_at:
-                    self._notice(end)
+                if end >= pen.ring_at or pen.accepted >= pen.wake_at:
+                    self.notice(end)
                 return True
         return self._append(line, RECORD)
 
@@ -174,12 +175,12 @@ class Journal:
                 return False
             self._busy = True
             try:
-                end = self.segment.pen.write(line, kind)
+                end = self.pen.write(line, kind)
                 if not end:
                     if not self._roll(len(line)):
                         self._drop()
                         return False
-                    end = self.segment.pen.write(line, kind)
+                    end = self.pen.write(line, kind)
                 if kind == AMENDED:
                     self.amended += 1
             except BaseException:
@@ -187,18 +188,23 @@ class Journal:
                 raise
             finally:
                 self._busy = False
-        if end >= self._ring_at or self.segment.pen.accepted >= self._wake_at:
-            self._notice(end)
+        pen = self.pen
+        if end >= pen.ring_at or pen.accepted >= pen.wake_at:
+            self.notice(end)
         return True
 
-    def _notice(self, end: int) -> None:
-        """Ring the keeper for each MiB, and the writer for enough records or bytes."""
-        accepted = self.segment.pen.accepted
-        if end >= self._ring_at:
-            self._ring_at = _next_multiple(end, KEEPER_BYTES)
+    def notice(self, end: int) -> None:
+        """Ring the keeper for each MiB, and the writer for enough records or bytes.
+
+        Args:
+            end: the offset behind what was appended.
+        """
+        pen = self.pen
+        if end >= pen.ring_at:
+            pen.ring_at = _next_multiple(end, KEEPER_BYTES)
             self.bell.ring()
-        if accepted >= self._wake_at or end >= self._wake_at_offset:
-            self._wake_at = accepted + self._wake_after
+        if pen.accepted >= pen.wake_at or end >= self._wake_at_offset:
+            pen.wake_at = pen.accepted + self._wake_after
             self._wake_at_offset = _next_multiple(end, WAKE_BYTES)
             self._wake()
 
@@ -217,15 +223,16 @@ class Journal:
         pen.sequence, pen.accepted = full.pen.sequence, full.pen.accepted
         following.activate(pen.sequence + 1)
         self.sealed.append(full)
-        self._ring_at, self._wake_at_offset = KEEPER_BYTES, WAKE_BYTES
-        self.segment = following
+        pen.ring_at, pen.wake_at = KEEPER_BYTES, full.pen.wake_at
+        self._wake_at_offset = WAKE_BYTES
+        self.segment, self.pen = following, pen
         self.bell.ring()
         return True
 
     def finish_segment(self) -> None:
         """Let the present segment take no more: the next record begins another one."""
         with self._lock:
-            self.segment.pen.seal()
+            self.pen.seal()
 
     def _drop(self) -> None:
         self.dropped += 1
@@ -251,12 +258,12 @@ class Journal:
     @property
     def accepted(self) -> int:
         """Records that were appended, amendments and gaps not counted."""
-        return self.segment.pen.accepted
+        return self.pen.accepted
 
     @property
     def sequence(self) -> int:
         """The number of the newest frame."""
-        return self.segment.pen.sequence
+        return self.pen.sequence
 
     @property
     def in_flight(self) -> int:
@@ -278,7 +285,7 @@ class Journal:
             if self._closed:
                 return
             self._closed = True
-            self.segment.pen.seal()
+            self.pen.seal()
         self._keeper.stop()
         for segment in (*self.sealed, self.segment, *self.prepared):
             segment.close()

@@ -24,6 +24,7 @@ class MemoryJournal:
     server = ""
     process_id = 0
     dead = False
+    pen = None
 
     def __init__(
         self,

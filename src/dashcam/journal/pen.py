@@ -5,6 +5,7 @@ the same a step at a time, so whoever uses it holds the journal's lock.
 """
 
 import mmap
+import sys
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -45,6 +46,8 @@ class PythonPen:
         """Number of the newest frame of the journal."""
         self.accepted = 0
         """Records that the journal has taken."""
+        self.ring_at = self.wake_at = sys.maxsize
+        """An offset and a count at which the journal takes notice."""
 
     def write(self, line: bytes, kind: int, /) -> int:
         """Write one frame; give the offset behind it, or 0 where it doesn't fit.

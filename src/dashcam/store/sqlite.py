@@ -52,6 +52,8 @@ _UPSERT = (
     + " WHERE excluded.revision > request_logs.revision"
 )
 
+_NULL = msgspec.Raw(b"null")
+
 _UNAVAILABLE = frozenset(
     {
         "SQLITE_BUSY",
@@ -315,7 +317,7 @@ def _upsert(rows: list[Any], stored_at: str) -> tuple[str, tuple[Any, ...]]:
 
 
 def _json_text(value: Any) -> str | None:
-    return None if value == b"null" else str(value, "utf-8")
+    return None if value == _NULL else str(value, "utf-8")
 
 
 def _use_wal(cursor: Any) -> None:
