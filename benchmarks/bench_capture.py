@@ -6,11 +6,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.load import BODY, HEADERS
+from benchmarks.load import REQUESTS as ON_THE_WIRE
 from benchmarks.servers import bare
 from dashcam import DashcamMiddleware, Recorder, Settings
 
 ROUNDS, REQUESTS = 15, 2000
+HEAD, _, BODY = ON_THE_WIRE[0].partition(b"\r\n\r\n")
 SCOPE = {
     "type": "http",
     "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -24,11 +25,11 @@ SCOPE = {
     "raw_path": b"/echo",
     "query_string": b"",
     "headers": [
-        (name.encode(), value.encode())
-        for name, _, value in (line.partition(": ") for line in HEADERS.splitlines())
+        (name, value)
+        for name, _, value in (line.partition(b": ") for line in HEAD.split(b"\r\n")[1:])
     ],
 }
-MESSAGE = {"type": "http.request", "body": BODY.encode(), "more_body": False}
+MESSAGE = {"type": "http.request", "body": BODY, "more_body": False}
 
 
 async def one_round(app: object) -> float:
