@@ -13,7 +13,6 @@ import sys
 import time
 
 
-
 def _request(number: int) -> bytes:
     """Make one of many requests that differ, as those of real clients do, but for their size."""
     words = " ".join(f"{(number * 31 + place) * 7919 % 100_000:08}" for place in range(100))

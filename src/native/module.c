@@ -37,6 +37,7 @@ static PyMethodDef functions[] = {
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
     {"find_shapes", find_shapes, METH_O, NULL},
     {"plain_lines", (PyCFunction)(void (*)(void))plain_lines, METH_FASTCALL, NULL},
+    {"bind_rows", (PyCFunction)(void (*)(void))bind_rows, METH_FASTCALL, NULL},
     {"parse_frames", (PyCFunction)(void (*)(void))parse_frames, METH_FASTCALL, NULL},
     {"set_failpoint", set_failpoint, METH_O, NULL},
     {NULL}};

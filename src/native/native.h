@@ -130,7 +130,8 @@ typedef struct {
 } Pen;
 Py_ssize_t pen_put(Pen *self, const char *line, Py_ssize_t length, uint32_t kind);
 
-/* line.c, shapes.c, slots.c */
+/* line.c, shapes.c, slots.c, rows.c */
+PyObject *bind_rows(PyObject *module, PyObject *const *args, Py_ssize_t count);
 int put_plain_line(Out *out, Observed *observed);
 PyObject *plain_line(PyObject *module, PyObject *observed);
 PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count);

@@ -2,7 +2,10 @@
 
 import json
 import mmap
+import os
 import random
+import time
+import uuid
 from importlib import import_module
 from types import SimpleNamespace
 from zlib import crc32
@@ -458,3 +461,147 @@ def test_plain_lines(lines, end):
         if ndjson:
             assert kind.lines(text, removed, False) == text
         assert not removed
+
+
+VALUES = st.text(max_size=12) | st.sampled_from(
+    ["", "x" * 300, '"\\/\b\f\n\r\t', "é", "😀", "\x01", "\x7f", "null"]
+)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 70), 1 << 70) | st.floats() | VALUES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(VALUES, inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+BATCHES = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "method": VALUES,
+            "duration_ms": st.floats(allow_nan=False) | st.sampled_from([0.0, 1.5, -0.5, 1e300]),
+            "status_code": st.integers(-(1 << 64), 1 << 64) | st.sampled_from([200, 0, -1]),
+            "outcome": st.sampled_from(["completed", "failed", "unheard_of"]),
+            "request_headers": st.lists(st.tuples(VALUES, VALUES), max_size=3),
+            "request_body": VALUES,
+            "request_body_truncated": st.booleans(),
+            "response_timeline": st.none() | st.lists(st.tuples(st.floats(0, 9), st.just(1))),
+            "tags": st.dictionaries(VALUES, JSON_VALUES, max_size=2),
+        },
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=400)
+@given(
+    batch=BATCHES,
+    damage=st.none() | st.tuples(st.integers(0, 1 << 20), st.sampled_from(list(b'"\\,:{}[]0e-.nu\xc3\x80\n'))),
+)  # fmt: skip
+def test_bind_rows(batch, damage):
+    """What the compiled reading of a batch takes is what msgspec takes, value by value."""
+    from dashcam.errors import RowRefusedError
+    from dashcam.exchange import Exchange
+    from dashcam.store import binding
+    from dashcam.store.row import decode_rows
+
+    lines = bytearray().join(msgspec.json.encode(Exchange(**each)) + b"\n" for each in batch)
+    if damage is not None:
+        lines[damage[0] % len(lines)] = damage[1]
+    lines = bytes(lines)
+    found = native.bind_rows(
+        lines, len(batch), "now", binding._KEYS, binding._KINDS, binding._OUTCOMES
+    )
+    event("taken" if found else "left")
+    try:
+        rows = decode_rows(lines)
+    except RowRefusedError:
+        assert found is None
+        return
+    if found is not None:
+        assert len(rows) == len(batch)
+        shared, varying, values = found
+        names = [["stored_at", *map(binding.COLUMNS.__getitem__, shared)]]
+        names.append(list(map(binding.COLUMNS.__getitem__, varying)))
+        assert rows_of(binding.Bound(len(batch), *names, values)) == rows_of(
+            binding._bind_in_python(rows, "now")
+        )
+
+
+def rows_of(bound) -> list[dict[str, object]]:
+    """Give the rows that a statement would store; repr tells 1 from 1.0."""
+    shared = len(bound.shared)
+    width = len(bound.varying)
+    assert len(bound.values) == shared + bound.rows * width
+    rows = []
+    for row in range(bound.rows):
+        values = bound.values[:shared] + bound.values[shared + row * width :][:width]
+        named = zip(bound.shared + bound.varying, values, strict=True)
+        rows.append({name: repr(value) for name, value in named if value is not None})
+    return rows
+
+
+def test_a_batch_of_the_recorder_is_bound_without_the_twin():
+    """Lines as the recorder encodes them, with escapes and text that isn't ASCII."""
+    from dashcam.exchange import Exchange
+    from dashcam.store import binding
+
+    lines = b"".join(
+        msgspec.json.encode(
+            Exchange(
+                path=f"/é/{number}",
+                request_body='{"a": "b\\n"}',
+                request_headers=[["a", '"']],
+                duration_ms=0.25,
+                status_code=200,
+                response_timeline=[[0.5, number]],
+            )
+        )
+        + b"\n"
+        for number in range(3)
+    )
+    found = native.bind_rows(lines, 3, "now", binding._KEYS, binding._KINDS, binding._OUTCOMES)
+    assert found is not None
+    _, varying, values = found
+    assert [binding.COLUMNS[number] for number in varying] == [
+        "id",
+        "request_timestamp",
+        "path",
+        "response_timeline",
+    ]
+    assert '{"a": "b\\n"}' in values
+    assert '[["a","\\""]]' in values
+
+
+@given(time_ns=st.integers(0, (1 << 63) - 1))
+def test_uuid7(time_ns):
+    """Ids have the time in front, version and variant in their places, and differ."""
+    one, other = uuid.UUID(native.uuid7(time_ns)), uuid.UUID(native.uuid7(time_ns))
+    assert (one.version, one.variant) == (7, uuid.RFC_4122)
+    assert one.int >> 80 == time_ns // 1_000_000 & (1 << 48) - 1
+    assert one != other
+    assert str(one) == native.uuid7(time_ns)[:14] + str(one)[14:]
+
+
+def test_uuid7_differs_in_a_forked_child():
+    """A child doesn't go on with the random bytes of its parent."""
+    native.uuid7(0)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, native.uuid7(0).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 36).decode() != native.uuid7(0)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_times_are_those_of_perf_counter():
+    """What the compiled way notes can be subtracted from what Python notes."""
+    recorder = MemoryRecorder()
+    recorder.start()
+    try:
+        before = time.perf_counter_ns()
+        capture = Capture.open(recorder, http_scope("GET", "/"), None, None)
+        assert before <= capture.began_ns <= time.perf_counter_ns()
+    finally:
+        recorder.close(timeout=0)

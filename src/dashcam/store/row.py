@@ -30,6 +30,7 @@ Row = msgspec.defstruct(
         for field in msgspec.structs.fields(Exchange)
     ],
     forbid_unknown_fields=True,
+    gc=False,
 )
 """An exchange whose JSON columns are left as they are in the line."""
 

@@ -11,11 +11,9 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -27,12 +25,12 @@ from dashcam.errors import (
     StoreSetupError,
     StoreUnavailableError,
 )
-from dashcam.exchange import COLUMNS, JSON_COLUMNS
+from dashcam.exchange import COLUMNS
 from dashcam.settings import sqlite_path
 from dashcam.store.base import Status
+from dashcam.store.binding import Bound, bind
 from dashcam.store.clock import now_text
 from dashcam.store.relational import RelationalStore
-from dashcam.store.row import decode_rows
 from dashcam.store.schema import HEAD, create, migrate, refuse_newer, status_of
 
 BUSY_TIMEOUT_MS = 5_000
@@ -51,8 +49,6 @@ _UPSERT = (
     + ", ".join(f"{name} = excluded.{name}" for name in _ALL if name != "id")
     + " WHERE excluded.revision > request_logs.revision"
 )
-
-_NULL = msgspec.Raw(b"null")
 
 _UNAVAILABLE = frozenset(
     {
@@ -190,24 +186,29 @@ class SqliteStore(RelationalStore):
 
     def insert(self, lines: bytes) -> None:
         """Store a batch in one transaction; the highest revision of an id wins."""
-        rows = decode_rows(lines)
-        stored_at = now_text()
-        # One statement is a transaction of its own. Each further call, also BEGIN and COMMIT,
-        # gives the GIL away a few times, and waits for it beside a busy event loop.
-        alone = len(rows) <= self._most_rows
+        # Beside a busy event loop it counts how long the GIL is held, and how often it is given
+        # away and waited for: also by BEGIN and COMMIT, so a single statement goes without.
+        parts = bind(lines, now_text(), most_rows=self._find_most_rows())
+        alone = len(parts) == 1
         with self._connection(write=not alone, begin=not alone) as connection:
-            if self._most_rows == 0:
-                self._most_rows = _most_rows(connection)
-            most = self._most_rows
-            for at in range(0, len(rows), most):
-                statement, values = _upsert(rows[at : at + most], stored_at)
+            for part in parts:
                 try:
-                    connection.exec_driver_sql(statement, values)
+                    connection.exec_driver_sql(_upsert(part), part.values)
                 except (OverflowError, UnicodeEncodeError, sqlite3.InterfaceError) as error:
                     raise RowRefusedError(type(error).__name__) from None
         if self._is_replaced():
             self.close()
             raise StoreUnavailableError(f"the database file {self.path} was deleted or replaced")
+
+    def _find_most_rows(self) -> int:
+        """Tell how many rows a statement may have, by the connection's own limit."""
+        if self._most_rows == 0:
+            with self._connection(begin=False) as connection:
+                raw = connection.connection.driver_connection
+                assert raw is not None
+                bound = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+            self._most_rows = int(max(1, min(MOST_ROWS, bound // (1 + len(COLUMNS)))))
+        return self._most_rows
 
     def _is_replaced(self) -> bool:
         """Tell whether what was just committed has gone into a file that has lost its name."""
@@ -286,38 +287,14 @@ class SqliteStore(RelationalStore):
                 self._engine = None
 
 
-def _upsert(rows: list[Any], stored_at: str) -> tuple[str, tuple[Any, ...]]:
-    """Give a statement for some rows, and what is bound to it.
-
-    What is bound costs most: a None, a bool or bytes some 0.5 µs, since the driver looks for an
-    adapter then. So a column that is the same in all rows is bound once, or left out where it
-    is null, and the others are bound as text or numbers.
-    """
-    names, once = ["stored_at"], [stored_at]
-    varying_names, varying = [], []
-    columns = zip(*map(msgspec.structs.astuple, rows), strict=True)
-    for name, column in zip(COLUMNS, columns, strict=True):
-        first = column[0]
-        if column.count(first) == len(column):
-            value = _json_text(first) if name in JSON_COLUMNS else first
-            if value is not None:
-                names.append(name)
-                once.append(value)
-        else:
-            varying_names.append(name)
-            varying.append(map(_json_text, column) if name in JSON_COLUMNS else column)
+def _upsert(bound: Bound) -> str:
     # Those bound once come first, so that each `?` after them takes the next number.
-    places = [f"?{number + 1}" for number in range(len(once))] + ["?"] * len(varying)
-    statement = (
-        f"INSERT INTO request_logs ({', '.join(names + varying_names)}) VALUES "
-        + ",".join([f"({','.join(places)})"] * len(rows))
+    places = [f"?{number + 1}" for number in range(len(bound.shared))] + ["?"] * len(bound.varying)
+    return (
+        f"INSERT INTO request_logs ({', '.join(bound.shared + bound.varying)}) VALUES "
+        + ",".join([f"({','.join(places)})"] * bound.rows)
         + _UPSERT
     )
-    return statement, (*once, *chain.from_iterable(zip(*varying, strict=True)))
-
-
-def _json_text(value: Any) -> str | None:
-    return None if value == _NULL else str(value, "utf-8")
 
 
 def _use_wal(cursor: Any) -> None:
@@ -332,14 +309,6 @@ def _use_wal(cursor: Any) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _most_rows(connection: Connection) -> int:
-    """Tell how many rows a statement may have, by the connection's own limit."""
-    raw = connection.connection.driver_connection
-    assert raw is not None
-    bound = raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-    return int(max(1, min(MOST_ROWS, (bound - 1) // len(COLUMNS))))
 
 
 def _is_empty(connection: Connection) -> bool:
