@@ -218,10 +218,9 @@ class PythonSides:
             self.recorder.capture_failed(error)
         return message
 
-    def send(self: Any, message: Message) -> Awaitable[None]:
+    async def send(self: Any, message: Message) -> None:
         """Give the server the app's next message, and take notice of it."""
-        passing: Awaitable[None] = self._pass_on(message, perf_counter_ns(), OTHER)
-        return passing
+        await self._pass_on(message, perf_counter_ns(), OTHER)
 
 
 class Capture(Observation, PythonSides):

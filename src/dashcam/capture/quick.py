@@ -5,7 +5,7 @@ seen for the first time, tags) goes the long way through Exchange and Redactor, 
 same line; a test compares the two.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dashcam.capture.traceparent import parse_traceparent
 from dashcam.native import native
