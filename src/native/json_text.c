@@ -93,6 +93,8 @@ static int copy_string(const uint8_t **place, const uint8_t *end, char **to_plac
             if (memchr("\"\\/bfnrt", escaped, 8) == NULL)
                 return 0;
             at += 2;
+            if (escaped == '\\' && end - at >= 5 && memcmp(at, "u0022", 5) == 0)
+                return 0; /* the same, of JSON in JSON in a string */
             if (escaped == '"') {
                 const uint8_t *next = at;
                 for (;;) { /* white space, also as JSON in a string has it */

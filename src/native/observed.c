@@ -256,8 +256,10 @@ static PyObject *begin_asgi(Observed *self, PyObject *const *args, Py_ssize_t co
         if (value[i] == NULL && PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyError))
             PyErr_Clear();
         if (value[i] == NULL && !PyErr_Occurred()) {
-            if (i == METHOD || i == PATH || i == HEADERS)
+            if (i == METHOD || i == PATH)
                 PyErr_SetObject(PyExc_KeyError, key[i]);
+            else if (i == HEADERS)
+                value[i] = PyList_New(0);
             else
                 value[i] = Py_NewRef(i == SCHEME ? http : i == CLIENT ? Py_None : nothing);
         }
@@ -302,9 +304,11 @@ static PyObject *open_asgi(PyTypeObject *type, PyObject *const *args, Py_ssize_t
         return NULL;
     }
     PyObject *scope = args[1], *headers = PyObject_GetItem(scope, key_headers);
-    if (headers == NULL)
-        return NULL;
-    if (!PyList_CheckExact(headers)) {
+    if (headers == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_KeyError))
+            return NULL;
+        PyErr_Clear();
+    } else if (!PyList_CheckExact(headers)) {
         /* Any iterable is allowed, and one that can be read only once must be left whole. */
         PyObject *all = PySequence_List(headers);
         int well = all != NULL && PyObject_SetItem(scope, key_headers, all) == 0;
@@ -314,7 +318,7 @@ static PyObject *open_asgi(PyTypeObject *type, PyObject *const *args, Py_ssize_t
             return NULL;
         }
     }
-    Py_DECREF(headers);
+    Py_XDECREF(headers);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     long long now_ns = now.tv_sec * 1000000000LL + now.tv_nsec;

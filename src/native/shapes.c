@@ -162,9 +162,9 @@ int is_shapeless(const uint8_t *at, const uint8_t *end, int ignored)
     return 1;
 }
 
-static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
+static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end, int events)
 {
-    while (at < end && (*at == ' ' || *at == '\t'))
+    while (at < end && (*at == ' ' || *at == '\t' || (*at == '\r' && !events)))
         at++;
     return at;
 }
@@ -194,10 +194,10 @@ PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count)
     int after_json = 0, plain = 1;
     while (at < end && plain) {
         const uint8_t *stop = at;
-        while (stop < end && *stop != '\n' && *stop != '\r')
+        while (stop < end && *stop != '\n' && !(events && *stop == '\r'))
             stop++;
         int is_data = events && stop - at >= 5 && memcmp(at, "data:", 5) == 0;
-        const uint8_t *value = skip_space(is_data ? at + 5 : at, stop);
+        const uint8_t *value = skip_space(is_data ? at + 5 : at, stop, events);
         int is_json = !events || (is_data && value < stop && (*value == '{' || *value == '[') &&
                                   !(stop - value >= 6 && memcmp(value, "[DONE]", 6) == 0));
         if (is_data && after_json)

@@ -196,6 +196,7 @@ def test_plain_json(data):
         b'{"a": "{\\"token\\" : \\"t\\"}"}',
         b'{"a": "{\\"token\\"\\n:1}"}',
         b'{"a": "{\\u0022token\\u0022:1}"}',
+        b'{"a": "{\\"b\\": \\"{\\\\u0022token\\\\u0022:1}\\"}"}',
         b'["\\ud800"]',
         b'["\x00"]',
         b'{"a": 01}',
@@ -437,6 +438,7 @@ EVENT_LINES = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(max_examples=400)
 @given(lines=st.lists(EVENT_LINES, max_size=12), end=st.sampled_from(["\n", "\r\n", "\r"]))
 def test_plain_lines(lines, end):
     """Lines that the compiled walk lets through are those that redaction leaves as they are."""

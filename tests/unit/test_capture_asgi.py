@@ -56,6 +56,20 @@ def only(recorder):
 # --- what is recorded -------------------------------------------------------------------
 
 
+def test_a_scope_and_a_start_without_headers(recorder):
+    """Both may be left out; the exchange is recorded all the same, and the scope stays as it is."""
+    scope = http_scope()
+    del scope["headers"]
+    app = app_that_sends({"type": "http.response.start", "status": 200}, body(b"hi"))
+    drive(app, recorder=recorder, scope=scope)
+    exchange = only(recorder)
+    assert (exchange.request_headers, exchange.response_headers) == ([], [])
+    assert exchange.response_body_bytes == 2
+    assert "headers" not in scope
+    assert recorder.statistics().capture_errors == 0
+
+
+
 def test_a_non_streaming_exchange_is_recorded_whole(recorder):
     """Method, path, query, headers in order with duplicates, status, bodies, sizes and times."""
     headers = [

@@ -80,8 +80,8 @@ class PythonObserved:
         Raises:
             KeyError, TypeError: the scope isn't one of a request.
         """
-        headers = scope["headers"]
-        if type(headers) is not list:
+        headers = scope.get("headers")
+        if headers is not None and type(headers) is not list:
             # Any iterable is allowed, and one that can be read only once must be left whole.
             scope["headers"] = list(headers)
         observed = cls()
@@ -183,7 +183,7 @@ class PythonObserved:
             scope.get("query_string", b"").decode("latin-1"),
             scope.get("http_version", ""),
             client[0] if client else None,
-            scope["headers"],
+            scope.get("headers", []),
         )
         self.scope = scope
         self.root_path = scope.get("root_path", "")

@@ -47,6 +47,7 @@ def decode_rows(lines: bytes) -> list[Any]:
             integer beyond 64 bits, an unknown outcome.
     """
     try:
+        lines.decode()  # what is left as it is in the line isn't looked at otherwise
         rows = _decode_rows(lines)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RowRefusedError(f"a line is no exchange: {type(error).__name__}") from None
