@@ -69,7 +69,6 @@ def test_a_scope_and_a_start_without_headers(recorder):
     assert recorder.statistics().capture_errors == 0
 
 
-
 def test_a_non_streaming_exchange_is_recorded_whole(recorder):
     """Method, path, query, headers in order with duplicates, status, bodies, sizes and times."""
     headers = [
