@@ -76,6 +76,12 @@ static int constants_init(Constants *self, PyObject *args, PyObject *kwargs)
     self->line_end = Py_NewRef(line_end);
     self->llm_paths = Py_NewRef(llm_paths);
     self->budget = (Budget *)Py_NewRef(budget);
+    self->header_names = PyMem_Calloc(2 * KNOWN_NAMES, sizeof(KnownName));
+    if (self->header_names == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->safe_names = self->header_names + KNOWN_NAMES;
     return 0;
 }
 
@@ -88,6 +94,7 @@ static void constants_dealloc(Constants *self)
     Py_XDECREF(self->line_end);
     Py_XDECREF(self->llm_paths);
     Py_XDECREF(self->budget);
+    PyMem_Free(self->header_names);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 

@@ -8,16 +8,6 @@
 #include "native.h"
 
 #define MOST_DEPTH 64
-#define ONES 0x0101010101010101ULL
-#define HIGHS 0x8080808080808080ULL
-
-/* Tell whether a word has a byte that is a quote, a backslash, a control or not ASCII. */
-static inline uint64_t has_special(uint64_t word)
-{
-    uint64_t quote = word ^ (ONES * '"');
-    uint64_t backslash = word ^ (ONES * '\\');
-    return ((quote - ONES) | (backslash - ONES) | (word - ONES * 0x20) | word) & HIGHS;
-}
 
 /* Give the length of the UTF-8 sequence at a place (Unicode, table 3-7); 0 when it is none. */
 int utf8_length(const uint8_t *at, const uint8_t *end)
@@ -165,20 +155,29 @@ static const uint8_t *number_end(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-static int is_safe(const uint8_t *name, Py_ssize_t size, PyObject *safe)
+static int is_safe(const uint8_t *name, Py_ssize_t size, PyObject *safe, KnownName *known)
 {
+    KnownName *place = NULL;
+    if (known != NULL) {
+        place = known_place(known, (const char *)name, (size_t)size);
+        if (is_known(place, (const char *)name, (size_t)size))
+            return 1;
+    }
     PyObject *text = PyUnicode_DecodeUTF8((const char *)name, size, NULL);
     int found = text == NULL ? -1 : PySet_Contains(safe, text);
     Py_XDECREF(text);
     if (found < 0)
         PyErr_Clear();
+    if (found > 0 && place != NULL)
+        know(place, (const char *)name, (size_t)size, 0);
     return found > 0;
 }
 
 enum state { VALUE, FIRST_VALUE, KEY, FIRST_KEY, COLON, AFTER_VALUE };
 
 /* Copy a text that is JSON without secrets; 0 where it isn't, or needs a closer look. */
-int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *safe)
+int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *safe,
+                    KnownName *known)
 {
     if (!out_room(out, (size_t)size * 2 + 32))
         return 0;
@@ -208,7 +207,7 @@ int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *sa
                 *to++ = '\\';
                 *to++ = '"';
                 at++;
-                if (!copy_string(&at, end, &to, 1) || !is_safe(name, at - 1 - name, safe))
+                if (!copy_string(&at, end, &to, 1) || !is_safe(name, at - 1 - name, safe, known))
                     return 0;
                 state = COLON;
                 continue;

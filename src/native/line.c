@@ -49,8 +49,18 @@ static int is_plain_url(PyObject *value)
     return is_shapeless(at, at + size, URL); /* a password would need an @ */
 }
 
+/* Note that a header's name, as it is, is what is written. */
+static void know_header(KnownName *place, PyObject *name, PyObject *prefix, int kind)
+{
+    size_t size = (size_t)PyBytes_GET_SIZE(name);
+    const char *written = PyBytes_AS_STRING(prefix); /* ["name", */
+    if (kind != SECRET && kind != CONTENT_ENCODING && (size_t)PyBytes_GET_SIZE(prefix) == size + 4 &&
+        memcmp(written, "[\"", 2) == 0 && memcmp(written + 2, PyBytes_AS_STRING(name), size) == 0)
+        know(place, PyBytes_AS_STRING(name), size, kind);
+}
+
 /* Write the headers that are kept; `judged` maps a raw name to (kind, name, JSON, removed names). */
-static int put_headers(Out *out, PyObject *headers, PyObject *judged, int removed_at,
+static int put_headers(Out *out, PyObject *headers, const Constants *constants, int removed_at,
                        Removed *removed, PyObject **content_type)
 {
     *content_type = NULL;
@@ -65,14 +75,22 @@ static int put_headers(Out *out, PyObject *headers, PyObject *judged, int remove
         PyObject *name = PyTuple_GET_ITEM(pair, 0), *value = PyTuple_GET_ITEM(pair, 1);
         if (!PyBytes_CheckExact(name))
             return 0;
-        PyObject *known = PyDict_GetItemWithError(judged, name);
-        if (known == NULL) {
-            PyErr_Clear();
-            return 0;
+        size_t size = (size_t)PyBytes_GET_SIZE(name);
+        KnownName *place = known_place(constants->header_names, PyBytes_AS_STRING(name), size);
+        PyObject *judged = NULL;
+        long kind = place->kind;
+        if (!is_known(place, PyBytes_AS_STRING(name), size)) {
+            judged = PyDict_GetItemWithError(constants->headers, name);
+            if (judged == NULL) {
+                PyErr_Clear();
+                return 0;
+            }
+            kind = PyLong_AsLong(PyTuple_GET_ITEM(judged, 0));
+            know_header(place, name, PyTuple_GET_ITEM(judged, 2), (int)kind);
         }
-        switch (PyLong_AsLong(PyTuple_GET_ITEM(known, 0))) {
+        switch (kind) {
         case SECRET:
-            if (!add_removed(removed, PyTuple_GET_ITEM(known, removed_at)))
+            if (!add_removed(removed, PyTuple_GET_ITEM(judged, removed_at)))
                 return 0;
             continue;
         case CONTENT_TYPE:
@@ -87,13 +105,19 @@ static int put_headers(Out *out, PyObject *headers, PyObject *judged, int remove
         default:
             return 0;
         }
-        PyObject *prefix = PyTuple_GET_ITEM(known, 2);
-        if (!out_room(out, (size_t)PyBytes_GET_SIZE(prefix) + 8))
+        PyObject *prefix = judged == NULL ? NULL : PyTuple_GET_ITEM(judged, 2);
+        if (!out_room(out, (prefix == NULL ? size : (size_t)PyBytes_GET_SIZE(prefix)) + 8))
             return 0;
         if (!first)
             *out->at++ = ',';
         first = 0;
-        out_raw(out, PyBytes_AS_STRING(prefix), (size_t)PyBytes_GET_SIZE(prefix));
+        if (prefix == NULL) {
+            OUT(out, "[\"");
+            out_raw(out, place->name, size);
+            OUT(out, "\",");
+        } else {
+            out_raw(out, PyBytes_AS_STRING(prefix), (size_t)PyBytes_GET_SIZE(prefix));
+        }
         if (!out_latin1(out, value) || !out_room(out, 8))
             return 0;
         *out->at++ = ']';
@@ -103,15 +127,15 @@ static int put_headers(Out *out, PyObject *headers, PyObject *judged, int remove
 }
 
 /* Write a body with its encoding and sizes, as the keys that begin with `side`. */
-static int put_body(Out *out, PyObject *body, PyObject *content_type, PyObject *media,
-                    PyObject *safe, const char *side, long long bytes, long long limit)
+static int put_body(Out *out, PyObject *body, PyObject *content_type, const Constants *constants,
+                    const char *side, long long bytes)
 {
     long kind = NOT_KEPT;
     if (body != Py_None) {
-        if (!PyBytes_CheckExact(body) || PyBytes_GET_SIZE(body) > limit)
+        if (!PyBytes_CheckExact(body) || PyBytes_GET_SIZE(body) > constants->limit)
             return 0;
         if (PyBytes_GET_SIZE(body) > 0 && content_type != NULL) {
-            PyObject *known = PyDict_GetItemWithError(media, content_type);
+            PyObject *known = PyDict_GetItemWithError(constants->media, content_type);
             if (known == NULL) {
                 PyErr_Clear();
                 return 0;
@@ -127,7 +151,7 @@ static int put_body(Out *out, PyObject *body, PyObject *content_type, PyObject *
     if (kind == JSON) {
         OUT(out, "_body\":\"");
         if (!copy_plain_json(out, (const uint8_t *)PyBytes_AS_STRING(body),
-                             PyBytes_GET_SIZE(body), safe) ||
+                             PyBytes_GET_SIZE(body), constants->safe, constants->safe_names) ||
             !out_room(out, 256))
             return 0;
         OUT(out, "\",\"");
@@ -190,7 +214,6 @@ typedef struct {
 static int put_line(Out *to, Observed *observed, const Told *told, const Constants *constants)
 {
     PyObject **field = observed->field;
-    long long limit = constants->limit;
     long long began_ns = integer(field[F_began_ns], -1), ended_ns = integer(field[F_duration_ns], -1);
     long long ttfb_ns = integer(field[F_ttfb_ns], began_ns);
     long long status_code = integer(field[F_status_code], -1);
@@ -254,11 +277,11 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
     if (!out_room(&out, 64))
         goto done;
     OUT(&out, ",\"request_headers\":");
-    if (!put_headers(&out, field[F_request_headers], constants->headers, 3, &removed, &request_type) ||
+    if (!put_headers(&out, field[F_request_headers], constants, 3, &removed, &request_type) ||
         !out_room(&out, 64))
         goto done;
     OUT(&out, ",\"response_headers\":");
-    if (!put_headers(&out, field[F_response_headers], constants->headers, 4, &removed, &response_type) ||
+    if (!put_headers(&out, field[F_response_headers], constants, 4, &removed, &response_type) ||
         !out_room(&out, 64))
         goto done;
     OUT(&out, ",\"redacted\":[");
@@ -269,9 +292,9 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
             *out.at++ = ',';
     }
     *out.at++ = ']';
-    if (!put_body(&out, request_body, request_type, constants->media, constants->safe, "request", request_bytes, limit) ||
-        !put_body(&out, field[F_response_body], response_type, constants->media, constants->safe, "response",
-                  response_bytes, limit) ||
+    if (!put_body(&out, request_body, request_type, constants, "request", request_bytes) ||
+        !put_body(&out, field[F_response_body], response_type, constants, "response",
+                  response_bytes) ||
         !out_room(&out, 256))
         goto done;
     OUT(&out, ",\"response_chunks\":");

@@ -69,6 +69,14 @@ int out_escaped(Out *out, const char *utf8, Py_ssize_t size)
         return 0;
     char *to = out->at;
     for (Py_ssize_t i = 0; i < size; i++) {
+        uint64_t word;
+        while (size - i >= 8 && (memcpy(&word, utf8 + i, 8), !has_escaped(word))) {
+            memcpy(to, &word, 8);
+            to += 8;
+            i += 8;
+        }
+        if (i == size)
+            break;
         unsigned char c = (unsigned char)utf8[i];
         if (c >= 0x20 && c != '"' && c != '\\') {
             *to++ = (char)c;
@@ -133,6 +141,14 @@ int out_latin1(Out *out, PyObject *bytes)
     char *to = out->at;
     *to++ = '"';
     for (Py_ssize_t i = 0; i < size; i++) {
+        uint64_t word; /* adding one makes DEL special, too */
+        while (size - i >= 8 && (memcpy(&word, at + i, 8), !(has_special(word) | ((word + ONES) & HIGHS)))) {
+            memcpy(to, &word, 8);
+            to += 8;
+            i += 8;
+        }
+        if (i == size)
+            break;
         unsigned char c = at[i];
         if (c < 0x20 || c >= 0x7F)
             return 0;

@@ -11,8 +11,6 @@
 #define MOST_COLUMNS 64
 #define MOST_DEPTH 32
 #define MOST_DIGITS 17
-#define ONES 0x0101010101010101ULL
-#define HIGHS 0x8080808080808080ULL
 
 enum { ABSENT, ASCII, WIDE, INTEGER, FLOAT, YES, NO };
 
@@ -39,8 +37,7 @@ static const char *text_end(const char *at, const char *end, int *is_escaped, in
         while (end - at >= 8) {
             uint64_t word;
             memcpy(&word, at, 8);
-            uint64_t quote = word ^ (ONES * '"'), backslash = word ^ (ONES * '\\');
-            if (((quote - ONES) | (backslash - ONES) | (word - ONES * 0x20) | word) & HIGHS)
+            if (has_special(word))
                 break;
             at += 8;
         }

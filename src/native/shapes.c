@@ -206,7 +206,7 @@ PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count)
             after_json = 0; /* blank */
         else if (is_json) {
             out.at = out.base;
-            plain = copy_plain_json(&out, value, stop - value, args[1]);
+            plain = copy_plain_json(&out, value, stop - value, args[1], NULL);
             after_json = events;
         } else
             plain = is_shapeless(at, stop, 0);
