@@ -16,7 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from fnmatch import translate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uuid_utils
@@ -44,7 +44,18 @@ START_AGAIN_S = 5.0
 _encode = msgspec.json.Encoder().encode
 
 
-class Recorder:
+class PythonRecorderBase:
+    """What a request needs of a recorder; the compiled way reads it without a look-up by name."""
+
+    __slots__ = ("constants", "identify", "journal")
+
+
+RecorderBase = PythonRecorderBase
+if not TYPE_CHECKING and native is not None:
+    RecorderBase = native.RecorderBase
+
+
+class Recorder(RecorderBase):
     """Takes records of one process and brings them to the store.
 
     It starts by itself on the first request; `start` before that turns an unusable journal

@@ -76,12 +76,13 @@ static int constants_init(Constants *self, PyObject *args, PyObject *kwargs)
     self->line_end = Py_NewRef(line_end);
     self->llm_paths = Py_NewRef(llm_paths);
     self->budget = (Budget *)Py_NewRef(budget);
-    self->header_names = PyMem_Calloc(2 * KNOWN_NAMES, sizeof(KnownName));
+    self->header_names = PyMem_Calloc(3 * KNOWN_NAMES, sizeof(KnownName));
     if (self->header_names == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     self->safe_names = self->header_names + KNOWN_NAMES;
+    self->media_names = self->safe_names + KNOWN_NAMES;
     return 0;
 }
 

@@ -3,7 +3,7 @@
 
 #include "native.h"
 
-static PyObject *name_journal, *name_pen, *name_notice, *name_drop, *name_append, *name_refused,
+static PyObject *name_notice, *name_drop, *name_append, *name_refused,
     *name_longest, *name_record, *name_end, *name_release;
 
 static int prepare(void)
@@ -11,7 +11,7 @@ static int prepare(void)
     static const struct {
         PyObject **place;
         const char *text;
-    } all[] = {{&name_journal, "journal"}, {&name_pen, "pen"}, {&name_notice, "notice"},
+    } all[] = {{&name_notice, "notice"},
                {&name_drop, "drop"}, {&name_append, "append"}, {&name_refused, "refused_by"},
                {&name_longest, "max_line_bytes"}, {&name_record, "_record"}, {&name_end, "end"},
                {&name_release, "_release"}};
@@ -52,17 +52,15 @@ static int append_object(PyObject *recorder, PyObject *journal, PyObject *line)
 
 static int append_to(Observed *self, PyObject *journal, Out *out)
 {
-    PyObject *pen = PyObject_GetAttr(journal, name_pen);
-    if (pen == NULL)
-        return -1;
+    Pen *pen = pen_of(journal);
     Py_ssize_t end = 0;
-    if (Py_IS_TYPE(pen, &PenType)) {
-        Pen *known = (Pen *)pen;
-        end = pen_put(known, out->base, out->at - out->base, RECORD);
+    if (pen != NULL) {
+        Py_INCREF(pen);
+        end = pen_put(pen, out->base, out->at - out->base, RECORD);
+        int is_due = end >= pen->ring_at || (long long)pen->accepted >= pen->wake_at;
+        Py_DECREF(pen);
         if (end > 0) {
             observed_set(self, F_recorded, Py_True);
-            int is_due = end >= known->ring_at || (long long)known->accepted >= known->wake_at;
-            Py_DECREF(pen);
             if (!is_due)
                 return 1;
             PyObject *offset = PyLong_FromSsize_t(end);
@@ -73,7 +71,6 @@ static int append_to(Observed *self, PyObject *journal, Out *out)
             return well ? 1 : -1;
         }
     }
-    Py_DECREF(pen);
     if (end < 0) {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
@@ -103,7 +100,7 @@ int append_plain(Observed *self)
     int appended = put_plain_line(&out, self) ? 1 : PyErr_Occurred() ? -1 : 0;
     if (appended > 0) {
         /* The recorder's own, which may have been closed or replaced since the request began. */
-        PyObject *journal = PyObject_GetAttr(self->field[F_recorder], name_journal);
+        PyObject *journal = journal_of(self->field[F_recorder]);
         if (journal == NULL)
             appended = -1;
         else if (journal == Py_None)
@@ -122,6 +119,31 @@ PyObject *observed_append_plain(Observed *self, PyObject *unused)
     (void)unused;
     int appended = append_plain(self);
     return appended < 0 ? NULL : PyBool_FromLong(appended);
+}
+
+/* Say that the request is no more in flight; 0 at an error. One that is set already stays. */
+static int leave_slot(Observed *self)
+{
+    PyObject *journal = self->field[F_journal], *slot = self->field[F_slot];
+    long at = PyLong_AsLong(slot);
+    if (journal == Py_None || at < 0)
+        return 1;
+    Slots *slots = slots_of(journal);
+    if (slots != NULL) {
+        slots_end(slots, at);
+        return observed_set_slot(self, -1);
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    Py_INCREF(slot);
+    int well = observed_set_slot(self, -1) &&
+               went_well(PyObject_CallMethodOneArg(journal, name_end, slot));
+    Py_DECREF(slot);
+    if (type != NULL) {
+        PyErr_Clear();
+        PyErr_Restore(type, value, traceback);
+    }
+    return well;
 }
 
 /* Do as `Observation.finish` does where nothing went wrong; 0 at an error. */
@@ -143,20 +165,7 @@ int finish_quickly(Observed *self)
         PyObject *args[] = {(PyObject *)self, finished, Py_None, Py_None};
         well = went_well(PyObject_VectorcallMethod(name_record, args, 4, NULL)) ? 1 : -1;
     }
-    PyObject *journal = self->field[F_journal];
-    if (journal != Py_None) {
-        PyObject *type, *value, *traceback, *slot = Py_NewRef(self->field[F_slot]);
-        PyErr_Fetch(&type, &value, &traceback);
-        PyObject *none = PyLong_FromLong(-1);
-        if (none != NULL)
-            observed_set(self, F_slot, none);
-        Py_XDECREF(none);
-        if (!went_well(PyObject_CallMethodOneArg(journal, name_end, slot)))
-            PyErr_Clear();
-        Py_DECREF(slot);
-        PyErr_Restore(type, value, traceback);
-    }
-    return well > 0;
+    return leave_slot(self) && well > 0;
 }
 
 /* is_over() -> whether the app's end adds nothing to the record; if so, memory is given back */

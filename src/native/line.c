@@ -126,6 +126,25 @@ static int put_headers(Out *out, PyObject *headers, const Constants *constants, 
     return 1;
 }
 
+/* Tell what is kept of a content type's bodies; -1 where that wasn't judged before. */
+static long judged_media(const Constants *constants, PyObject *content_type)
+{
+    if (!PyBytes_Check(content_type))
+        return -1;
+    const char *text = PyBytes_AS_STRING(content_type);
+    size_t size = (size_t)PyBytes_GET_SIZE(content_type);
+    KnownName *place = known_place(constants->media_names, text, size);
+    if (is_known(place, text, size))
+        return place->kind;
+    PyObject *judged = PyDict_GetItemWithError(constants->media, content_type);
+    if (judged == NULL) {
+        PyErr_Clear();
+        return -1;
+    }
+    know(place, text, size, (int)PyLong_AsLong(judged));
+    return PyLong_AsLong(judged);
+}
+
 /* Write a body with its encoding and sizes, as the keys that begin with `side`. */
 static int put_body(Out *out, PyObject *body, PyObject *content_type, const Constants *constants,
                     const char *side, long long bytes)
@@ -135,12 +154,9 @@ static int put_body(Out *out, PyObject *body, PyObject *content_type, const Cons
         if (!PyBytes_CheckExact(body) || PyBytes_GET_SIZE(body) > constants->limit)
             return 0;
         if (PyBytes_GET_SIZE(body) > 0 && content_type != NULL) {
-            PyObject *known = PyDict_GetItemWithError(constants->media, content_type);
-            if (known == NULL) {
-                PyErr_Clear();
+            kind = judged_media(constants, content_type);
+            if (kind < 0)
                 return 0;
-            }
-            kind = PyLong_AsLong(known);
         }
     }
     size_t side_size = strlen(side);

@@ -60,7 +60,9 @@ PyMODINIT_FUNC PyInit__native(void)
     if (module == NULL)
         return NULL;
     if (PyModule_AddType(module, &ObservedType) < 0 ||
-        PyModule_AddType(module, &PassingType) < 0 || PyModule_AddType(module, &PenType) < 0 ||
+        PyModule_AddType(module, &PassingType) < 0 ||
+        PyModule_AddType(module, &RecorderBaseType) < 0 ||
+        PyModule_AddType(module, &JournalBaseType) < 0 || PyModule_AddType(module, &PenType) < 0 ||
         PyModule_AddType(module, &SlotsType) < 0 || PyModule_AddType(module, &BudgetType) < 0 ||
         PyModule_AddType(module, &ConstantsType) < 0) {
         Py_DECREF(module);

@@ -105,7 +105,7 @@ typedef struct {
     PyObject *line_end;        /* a line's end from `cost` on */
     PyObject *llm_paths;       /* a frozenset; None where it takes more to tell */
     Budget *budget;
-    KnownName *header_names, *safe_names;
+    KnownName *header_names, *safe_names, *media_names;
     long long limit; /* max_body_bytes */
     int plain;       /* whether nothing is asked before a record is made */
 } Constants;
@@ -141,6 +141,7 @@ static inline void observed_set(Observed *self, int field, PyObject *value)
     Py_XDECREF(old);
 }
 
+int observed_set_slot(Observed *self, long at);
 int observed_respond(Observed *self, PyObject *status_code, PyObject *headers);
 
 /* clock.c */
@@ -179,8 +180,39 @@ typedef struct {
     long long ring_at, wake_at; /* an offset and a count at which the journal takes notice */
 } Pen;
 Py_ssize_t pen_put(Pen *self, const char *line, Py_ssize_t length, uint32_t kind);
+extern PyTypeObject PenType;
 
-/* line.c, shapes.c, slots.c, rows.c */
+/* slots.c */
+typedef struct {
+    PyObject_HEAD
+    Py_buffer map;
+    int open;
+    Py_ssize_t slot_bytes, free_count, slots;
+    unsigned long long overflows;
+    uint32_t *free; /* byte offsets; the lowest are used first, so that few pages are touched */
+} Slots;
+long slots_begin(Slots *self, const char *entry, Py_ssize_t size);
+void slots_end(Slots *self, long at);
+extern PyTypeObject SlotsType;
+
+/* bases.c */
+typedef struct {
+    PyObject_HEAD
+    PyObject *constants, *journal, *identify;
+} RecorderBase;
+typedef struct {
+    PyObject_HEAD
+    PyObject *pen, *slots;
+} JournalBase;
+extern PyTypeObject RecorderBaseType;
+extern PyTypeObject JournalBaseType;
+PyObject *journal_of(PyObject *recorder);
+PyObject *constants_of_recorder(PyObject *recorder);
+PyObject *identify_of(PyObject *recorder);
+Pen *pen_of(PyObject *journal);
+Slots *slots_of(PyObject *journal);
+
+/* line.c, shapes.c, rows.c */
 PyObject *bind_rows(PyObject *module, PyObject *const *args, Py_ssize_t count);
 int put_plain_line(Out *out, Observed *observed);
 PyObject *plain_line(PyObject *module, PyObject *observed);
@@ -192,7 +224,5 @@ PyObject *find_shapes(PyObject *module, PyObject *text);
 PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *parse_frames(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *set_failpoint(PyObject *module, PyObject *callable);
-extern PyTypeObject PenType;
-extern PyTypeObject SlotsType;
 
 #endif

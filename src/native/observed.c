@@ -127,45 +127,77 @@ static int read_headers(Observed *self, PyObject *headers)
     return 0;
 }
 
-/* Say what shall be known of the request should the process die; NULL for the long way. */
-static PyObject *entry_of(Observed *self)
+int observed_set_slot(Observed *self, long at)
+{
+    PyObject *slot = PyLong_FromLong(at);
+    if (slot == NULL)
+        return 0;
+    observed_set(self, F_slot, slot);
+    Py_DECREF(slot);
+    return 1;
+}
+
+/* Write what shall be known of the request should the process die; 0 for the long way. */
+static int put_entry(Out *out, Observed *self)
 {
     static const int fields[] = {F_id, F_request_timestamp, F_method, F_scheme,
                                  F_host, F_path, F_client_ip, F_request_id};
-    Out out;
-    if (!out_take(&out))
-        return NULL;
-    PyObject *entry = NULL;
-    *out.at++ = '[';
+    *out->at++ = '[';
     for (int i = 0; i < 8; i++) {
-        if (!out_text(&out, self->field[fields[i]]) || !out_room(&out, 8))
-            goto done;
-        *out.at++ = i == 7 ? ']' : ',';
+        if (!out_text(out, self->field[fields[i]]) || !out_room(out, 8))
+            return 0;
+        *out->at++ = i == 7 ? ']' : ',';
     }
-    if (out.at - out.base <= ENTRY_BYTES)
-        entry = PyBytes_FromStringAndSize(out.base, out.at - out.base);
-done:
-    out_give(&out);
-    return entry;
+    return out->at - out->base <= ENTRY_BYTES;
+}
+
+/* Note the request as in flight; 0 at an error. */
+static int take_slot(Observed *self, PyObject *journal)
+{
+    static PyObject *name_begin, *name_entry;
+    if (name_entry == NULL) {
+        if ((name_begin = PyUnicode_InternFromString("begin")) == NULL ||
+            (name_entry = PyUnicode_InternFromString("_entry")) == NULL)
+            return 0;
+    }
+    Slots *slots = slots_of(journal);
+    PyObject *entry = NULL;
+    Out out;
+    if (out_take(&out)) {
+        int is_whole = put_entry(&out, self);
+        if (is_whole && slots != NULL) {
+            long at = slots_begin(slots, out.base, out.at - out.base);
+            out_give(&out);
+            return observed_set_slot(self, at);
+        }
+        if (is_whole)
+            entry = PyBytes_FromStringAndSize(out.base, out.at - out.base);
+        out_give(&out);
+    }
+    if (entry == NULL && !PyErr_Occurred())
+        entry = PyObject_CallMethodNoArgs((PyObject *)self, name_entry);
+    if (entry == NULL)
+        return 0;
+    PyObject *slot = PyObject_CallMethodOneArg(journal, name_begin, entry);
+    Py_DECREF(entry);
+    if (slot == NULL)
+        return 0;
+    observed_set(self, F_slot, slot);
+    Py_DECREF(slot);
+    return 1;
 }
 
 /* begin(recorder, began_ns, time_ns, id, method, scheme, path, query, http_version, client_ip,
    headers) */
 static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
 {
-    static PyObject *name_journal, *name_begin, *name_entry, *name_constants, *nowhere, *empty,
-        *zero, *none_slot;
-    if (name_journal == NULL) {
+    static PyObject *nowhere, *empty, *zero, *none_slot;
+    if (nowhere == NULL) {
         empty = PyList_New(0);
         zero = PyLong_FromLong(0);
         none_slot = PyLong_FromLong(-1);
-        name_begin = PyUnicode_InternFromString("begin");
-        name_entry = PyUnicode_InternFromString("_entry");
-        name_constants = PyUnicode_InternFromString("constants");
         nowhere = PyUnicode_InternFromString("");
-        name_journal = PyUnicode_InternFromString("journal");
-        if (!empty || !zero || !none_slot || !name_begin || !name_entry || !name_constants ||
-            !nowhere || !name_journal)
+        if (!empty || !zero || !none_slot || !nowhere)
             return NULL;
     }
     if (count != 11 || !PyList_Check(args[10])) {
@@ -193,7 +225,7 @@ static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
     observed_set(self, F_finished, Py_False);
     observed_set(self, F_recorded, Py_False);
     observed_set(self, F_root_path, nowhere);
-    PyObject *constants = PyObject_GetAttr(args[0], name_constants);
+    PyObject *constants = constants_of_recorder(args[0]);
     if (constants == NULL)
         return NULL;
     observed_set(self, F_constants, constants);
@@ -208,24 +240,15 @@ static PyObject *begin(Observed *self, PyObject *const *args, Py_ssize_t count)
     Py_DECREF(text);
     if (read_headers(self, args[10]) < 0)
         return NULL;
-    PyObject *journal = PyObject_GetAttr(args[0], name_journal);
+    PyObject *journal = journal_of(args[0]);
     if (journal == NULL)
         return NULL;
     observed_set(self, F_journal, journal);
     Py_DECREF(journal);
     if (journal == Py_None)
         Py_RETURN_NONE;
-    PyObject *entry = entry_of(self);
-    if (entry == NULL && !PyErr_Occurred())
-        entry = PyObject_CallMethodNoArgs((PyObject *)self, name_entry);
-    if (entry == NULL)
+    if (!take_slot(self, journal))
         return NULL;
-    PyObject *slot = PyObject_CallMethodOneArg(journal, name_begin, entry);
-    Py_DECREF(entry);
-    if (slot == NULL)
-        return NULL;
-    observed_set(self, F_slot, slot);
-    Py_DECREF(slot);
     Py_RETURN_NONE;
 }
 

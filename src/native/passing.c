@@ -18,7 +18,7 @@ typedef struct {
     int what, way, state;
 } Passing;
 
-static PyObject *name_notice, *name_pass_on, *name_identify, *name_chunk, *name_failed,
+static PyObject *name_notice, *name_pass_on, *name_chunk, *name_failed,
     *name_throw, *name_close, *key_body, *at_ns_only;
 
 static int prepare(void)
@@ -27,7 +27,7 @@ static int prepare(void)
         PyObject **place;
         const char *text;
     } all[] = {{&name_notice, "_notice"}, {&name_pass_on, "_pass_on"},
-               {&name_identify, "identify"}, {&name_chunk, "response_chunk"},
+               {&name_chunk, "response_chunk"},
                {&name_failed, "capture_failed"}, {&name_throw, "throw"}, {&name_close, "close"},
                {&key_body, "body"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -113,7 +113,7 @@ static int take_notice(Passing *self)
     if (what == CHUNK)
         return SENDING_CHUNK;
     if (what == COMPLETE) {
-        PyObject *identify = PyObject_GetAttr(observed->field[F_recorder], name_identify);
+        PyObject *identify = identify_of(observed->field[F_recorder]);
         Py_XDECREF(identify);
         if (identify == NULL)
             return -1;

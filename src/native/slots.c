@@ -4,15 +4,6 @@
 
 #include "native.h"
 
-typedef struct {
-    PyObject_HEAD
-    Py_buffer map;
-    int open;
-    Py_ssize_t slot_bytes, free_count, slots;
-    unsigned long long overflows;
-    uint32_t *free; /* byte offsets; the lowest are used first, so that few pages are touched */
-} Slots;
-
 static int init(Slots *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"map", "first_at", "slot_bytes", "slots", NULL};
@@ -62,27 +53,39 @@ static void dealloc(Slots *self)
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
-/* begin(entry) -> the slot taken; -1 when there is none, or the entry is too long */
+/* Take a slot; give it, or -1 when there is none, or the entry is too long. */
+long slots_begin(Slots *self, const char *entry, Py_ssize_t size)
+{
+    if (!self->open)
+        return -1;
+    if (size > self->slot_bytes - 8 || self->free_count == 0) {
+        self->overflows++;
+        return -1;
+    }
+    uint32_t at = self->free[--self->free_count];
+    char *slot = (char *)self->map.buf + at;
+    memcpy(slot + 8, entry, (size_t)size);
+    uint64_t word = (uint64_t)size | (uint64_t)crc32_more(0, entry, (size_t)size) << 32;
+    __atomic_store_n((uint64_t *)slot, word, __ATOMIC_RELEASE);
+    return (long)at;
+}
+
+void slots_end(Slots *self, long at)
+{
+    if (at >= 0 && self->open && self->free_count < self->slots && at + 8 <= self->map.len) {
+        __atomic_store_n((uint64_t *)((char *)self->map.buf + at), 0, __ATOMIC_RELEASE);
+        self->free[self->free_count++] = (uint32_t)at;
+    }
+}
+
+/* begin(entry) -> the slot taken, or -1 */
 static PyObject *begin(Slots *self, PyObject *entry)
 {
     if (!PyBytes_Check(entry)) {
         PyErr_SetString(PyExc_TypeError, "an entry is bytes");
         return NULL;
     }
-    Py_ssize_t size = PyBytes_GET_SIZE(entry);
-    if (!self->open)
-        return PyLong_FromLong(-1);
-    if (size > self->slot_bytes - 8 || self->free_count == 0) {
-        self->overflows++;
-        return PyLong_FromLong(-1);
-    }
-    uint32_t at = self->free[--self->free_count];
-    char *slot = (char *)self->map.buf + at;
-    const char *data = PyBytes_AS_STRING(entry);
-    memcpy(slot + 8, data, (size_t)size);
-    uint64_t word = (uint64_t)size | (uint64_t)crc32_more(0, data, (size_t)size) << 32;
-    __atomic_store_n((uint64_t *)slot, word, __ATOMIC_RELEASE);
-    return PyLong_FromUnsignedLong(at);
+    return PyLong_FromLong(slots_begin(self, PyBytes_AS_STRING(entry), PyBytes_GET_SIZE(entry)));
 }
 
 /* end(slot): free it */
@@ -91,10 +94,7 @@ static PyObject *end(Slots *self, PyObject *slot)
     long at = PyLong_AsLong(slot);
     if (at == -1 && PyErr_Occurred())
         return NULL;
-    if (at >= 0 && self->open && self->free_count < self->slots && at + 8 <= self->map.len) {
-        __atomic_store_n((uint64_t *)((char *)self->map.buf + at), 0, __ATOMIC_RELEASE);
-        self->free[self->free_count++] = (uint32_t)at;
-    }
+    slots_end(self, at);
     Py_RETURN_NONE;
 }
 

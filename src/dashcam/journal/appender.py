@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dashcam import failpoint
 from dashcam.bell import Bell
@@ -30,9 +31,11 @@ from dashcam.journal.frame import (
 )
 from dashcam.journal.keeper import Keeper
 from dashcam.journal.open_table import Gap, OpenTable
-from dashcam.journal.pen import ATOMIC
+from dashcam.journal.pen import ATOMIC, Pen
 from dashcam.journal.reader import Source
 from dashcam.journal.segment import Segment
+from dashcam.journal.slots import Slots
+from dashcam.native import native
 
 KEEPER_BYTES = 1 << 20  # the keeper looks whenever another MiB has been appended
 WAKE_BYTES = 4 << 20  # the writer is woken whenever another 4 MiB have been appended
@@ -42,7 +45,23 @@ def _next_multiple(offset: int, step: int) -> int:
     return (offset // step + 1) * step
 
 
-class Journal:
+class PythonJournalBase:
+    """What a request needs of a journal; the compiled way reads it without a look-up by name."""
+
+    __slots__ = ("pen", "slots")
+
+    pen: Pen
+    """Writes in the present segment; tells by `ring_at` and `wake_at` when to `notice`."""
+    slots: Slots
+    """Of the table of requests in flight."""
+
+
+JournalBase = PythonJournalBase
+if not TYPE_CHECKING and native is not None:
+    JournalBase = native.JournalBase
+
+
+class Journal(JournalBase):
     """One process's journal: a directory, locked while the process lives.
 
     Args:
@@ -98,15 +117,15 @@ class Journal:
         self.bell = Bell()
         try:
             self._table = OpenTable(partial)
-            self.begin = self._table.begin
+            self.slots = self._table.slots
+            self.begin = self.slots.begin
             """Note a request in flight: what shall be known of it should this process die."""
-            self.end = self._table.end
+            self.end = self.slots.end
             """Forget a request in flight: its record is appended."""
             write_checkpoint(partial, Checkpoint())
             self.segment = self.new_segment(partial)
             self.segment.activate(1)
             self.pen = self.segment.pen
-            """Writes in the present segment; tells by `ring_at` and `wake_at` when to `notice`."""
             self.pen.ring_at, self.pen.wake_at = KEEPER_BYTES, wake_after
             self.path = publish_directory(partial, owner, lock)
             self.segment.path = self.path / self.segment.path.name

@@ -59,21 +59,17 @@ class OpenTable:
             os.close(fd)
         self._words = memoryview(self._map).cast("Q")
         self._map[: HEADER.size] = HEADER.pack(MAGIC, VERSION, slots, SLOT_BYTES, HEADER_BYTES)
-        self._slots = Slots(self._map, first_at=HEADER_BYTES, slot_bytes=SLOT_BYTES, slots=slots)
-        self.begin = self._slots.begin
-        """Take a slot for an entry; give it, or -1: none is free, or the entry is too long."""
-        self.end = self._slots.end
-        """Free a slot."""
+        self.slots = Slots(self._map, first_at=HEADER_BYTES, slot_bytes=SLOT_BYTES, slots=slots)
 
     @property
     def in_flight(self) -> int:
         """How many slots are taken; none once the table is closed."""
-        return self._slots.taken
+        return self.slots.taken
 
     @property
     def overflows(self) -> int:
         """How many entries found no slot."""
-        return self._slots.overflows
+        return self.slots.overflows
 
     def count_drop(self, now_ns: int) -> None:
         """Count one dropped record."""
@@ -101,7 +97,7 @@ class OpenTable:
 
     def close(self) -> None:
         """Unmap; the file stays."""
-        self._slots.close()
+        self.slots.close()
         self._words.release()
         self._map.close()
 
