@@ -5,7 +5,7 @@ without bodies and headers. It puts `user_id` and `api_key_id` on `scope["state"
 """
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from dashcam.access.quota import Account, CostOf, Quotas, Refusal, Window, accou
 from dashcam.access.statistics import AccessStatistics, register
 from dashcam.access.tokens import CredentialError
 from dashcam.capture.annotation import annotate
+from dashcam.capture.protocol import ASGIApp, Receive, Scope, Send
 from dashcam.capture.refusal import is_made_while_serving, refuse_to_start
 from dashcam.errors import DashcamError, QueryError, SettingsError, StoreError
 from dashcam.settings import Settings
@@ -24,11 +25,6 @@ from dashcam.store import open_store
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class AccessMiddleware:

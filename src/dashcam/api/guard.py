@@ -4,16 +4,15 @@ A page of another site can make a browser ask this machine; by a name that is ma
 here it could even read the answer (DNS rebinding). So only known names are answered.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from typing import Any
 
 from dashcam.access.problem import problem_messages
+from dashcam.capture.protocol import Message, Receive, Scope, Send
 from dashcam.web import HEADERS as PAGE_HEADERS
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 HEADERS = tuple((name.encode(), value.encode()) for name, value in PAGE_HEADERS.items())
-
-Message = MutableMapping[str, Any]
 
 
 class Guard:
@@ -30,9 +29,9 @@ class Guard:
 
     async def __call__(
         self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Serve one ASGI scope."""
         if scope["type"] != "http":

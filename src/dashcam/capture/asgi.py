@@ -7,38 +7,22 @@ completes the response: before that one the finished record goes into the journa
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from dashcam.capture.annotation import current
+from dashcam.capture.lifespan import off_loop, serve_lifespan
 from dashcam.capture.observation import Observation, checked_identity, recorder_for
 from dashcam.capture.observed import CHUNK, COMPLETE, OTHER, PASS
+from dashcam.capture.protocol import ASGIApp, Message, Receive, Scope, Send
 from dashcam.capture.refusal import is_made_while_serving, refuse_to_start
 from dashcam.capture.route import route_template
-from dashcam.errors import JournalError, SettingsError
+from dashcam.errors import SettingsError
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 logger = logging.getLogger("dashcam")
-
-HTTP_SCOPE_KEYS = frozenset(
-    {"method", "scheme", "path", "raw_path", "query_string", "headers", "client", "server"}
-    | {"http_version", "root_path", "extensions"}
-)
-LIFESPAN_STARTS = ("lifespan.startup.complete", "lifespan.startup.failed")
-LIFESPAN_ENDS = (
-    "lifespan.shutdown.complete",
-    "lifespan.shutdown.failed",
-    "lifespan.startup.failed",
-)
 
 
 class DashcamMiddleware:
@@ -70,7 +54,7 @@ class DashcamMiddleware:
         if kind == "http":
             recorder = self.recorder
             if recorder.journal is None:
-                await _off_loop(recorder.start_on_request)
+                await off_loop(recorder.start_on_request)
             if recorder.wants is None or recorder.wants(scope.get("path", "")):
                 try:
                     capture = Capture.open(recorder, scope, receive, send)
@@ -101,7 +85,7 @@ class DashcamMiddleware:
                     return
             await self.app(scope, receive, send)
         elif kind == "lifespan":
-            await _lifespan(self.recorder, self.app, scope, receive, send)
+            await serve_lifespan(self.recorder, self.app, scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -121,82 +105,6 @@ class _Unusable(DashcamMiddleware):
 
 
 _said_unusable: list[SettingsError] = []
-
-
-async def _lifespan(
-    recorder: "Recorder", app: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Start before the app does, and drain after the app has shut down."""
-    try:
-        await _off_loop(recorder.start)
-    except JournalError as error:
-        await refuse_to_start(error, receive, send)
-    recorder.lifespans += 1
-    running = True
-    spoke = False
-
-    async def receive_and_notice() -> Message:
-        nonlocal spoke
-        spoke = True
-        return await receive()
-
-    async def send_and_drain(message: Message) -> None:
-        nonlocal running, spoke
-        if message["type"] in LIFESPAN_STARTS:
-            spoke = True
-        if running and message["type"] in LIFESPAN_ENDS:
-            spoke = True
-            running = False
-            await _leave_lifespan(recorder)
-        await send(message)
-
-    try:
-        unknown: Exception | None = None
-        try:
-            await app(scope, receive_and_notice, send_and_drain)
-        except Exception as error:
-            if spoke or not _knows_no_lifespan(error):
-                raise
-            unknown = error
-        if not spoke:
-            # An app that doesn't know the lifespan protocol, such as Django's: it is spoken in its
-            # stead, so that there is a moment to drain before the process ends.
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            if unknown is None:
-                await send_and_drain({"type": "lifespan.shutdown.complete"})
-            else:
-                running = False
-                await _leave_lifespan(recorder)
-                raise unknown
-    finally:
-        if running:
-            recorder.lifespans -= 1
-
-
-def _knows_no_lifespan(error: Exception) -> bool:
-    """Tell whether an app has raised this because the scope is none of a request."""
-    if isinstance(error, KeyError):
-        return error.args[:1] != () and error.args[0] in HTTP_SCOPE_KEYS
-    return isinstance(error, AssertionError) or "lifespan" in str(error)
-
-
-async def _leave_lifespan(recorder: "Recorder") -> None:
-    recorder.lifespans -= 1
-    if recorder.lifespans == 0:
-        await _off_loop(recorder.close)
-
-
-async def _off_loop(does_io: Callable[[], Any]) -> None:
-    import asyncio  # loaded by whoever runs this; importing dashcam alone should stay light
-
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # another event loop, such as Trio's: it waits, once per process
-        does_io()
-    else:
-        await loop.run_in_executor(None, does_io)
 
 
 class PythonSides:

@@ -9,9 +9,8 @@ and told in the words of the protocol that stop the start.
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from types import FrameType
-from typing import Any
 
-Message = MutableMapping[str, Any]
+from dashcam.capture.protocol import Message
 
 SCOPE_TYPES = frozenset({"lifespan", "http", "websocket"})
 
