@@ -8,14 +8,11 @@ both.
 import atexit
 import logging
 import os
-import re
 import socket
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,11 +21,13 @@ import uuid_utils
 from dashcam.capture.annotation import annotate
 from dashcam.capture.body import Budget
 from dashcam.exchange import Exchange
+from dashcam.globs import any_glob, path_filter
 from dashcam.interrupted import gap_line
 from dashcam.journal import Gap, Journal, MemoryJournal, discard_if_exhausted
 from dashcam.journal.checkpoint import read_checkpoint
+from dashcam.line import encode_line, line_end, strip
 from dashcam.native import native
-from dashcam.redaction import Redactor, sanitize
+from dashcam.redaction import Redactor
 from dashcam.settings import NAMES, Settings, without_credentials
 from dashcam.statistics import Statistics
 from dashcam.store import fingerprint
@@ -40,8 +39,6 @@ logger = logging.getLogger("dashcam")
 
 START_AGAIN_S = 5.0
 """After a failed start, the first request that comes so much later tries again."""
-
-_encode = msgspec.json.Encoder().encode
 
 
 class PythonRecorderBase:
@@ -77,12 +74,12 @@ class Recorder(RecorderBase):
         self.budget = Budget(settings.capture_bytes)
         self.server = socket.gethostname()
         self.process_id = os.getpid()
-        self.wants = _path_filter(settings.include_paths, settings.exclude_paths)
+        self.wants = path_filter(settings.include_paths, settings.exclude_paths)
         self.journal: Journal | MemoryJournal | None = None
         self.lifespans = 0
         """Lifespans of apps that use this recorder now; the last one to end closes it."""
         self.redactor = Redactor(settings)
-        self.is_llm_path = _path_test(settings.llm_paths)
+        self.is_llm_path = any_glob(settings.llm_paths)
         self._before_record = settings.before_record
         self.quick = settings.before_record is None
         """Whether the common exchange may go the short way: see `capture.quick`."""
@@ -109,7 +106,7 @@ class Recorder(RecorderBase):
             headers,
             media,
             safe,
-            _line_end(self.server, self.process_id),
+            line_end(self.server, self.process_id),
             llm_paths if isinstance(llm_paths, frozenset) else None,
             self.budget,
             self.max_body_bytes,
@@ -227,7 +224,7 @@ class Recorder(RecorderBase):
                 if kept is None:
                     return False
                 exchange = kept
-            line = self._line(exchange, journal.max_line_bytes)
+            line = encode_line(exchange, max_line_bytes=journal.max_line_bytes)
         except Exception as error:  # the border: no failure of ours may reach a request
             self.capture_failed(error)
             return False
@@ -275,45 +272,10 @@ class Recorder(RecorderBase):
         except Exception as error:  # the user's code; it may have been meant to remove secrets
             self.capture_failed(error)
             kept = exchange
-            self.strip(kept)
+            strip(kept)
         kept.id, kept.revision = exchange_id, revision
         self.redactor.redact(kept)
         return kept
-
-    def _line(self, exchange: Exchange, max_line_bytes: int) -> bytes:
-        """Encode a record to one line that every engine accepts and that fits a segment."""
-        try:
-            line = _encode(exchange)
-            clean = b"\\u0000" not in line
-        except (UnicodeEncodeError, TypeError, ValueError, OverflowError):
-            clean = False
-        if not clean:
-            sanitize(exchange)
-            line = _encode(exchange)
-        if len(line) >= max_line_bytes:
-            exchange.request_body_truncated |= exchange.request_body is not None
-            exchange.response_body_truncated |= exchange.response_body is not None
-            exchange.request_body = exchange.response_body = None
-            exchange.request_body_encoding = exchange.response_body_encoding = None
-            line = _encode(exchange)
-            if len(line) >= max_line_bytes:
-                self.strip(exchange)
-                exchange.tags = {}
-                exchange.redacted = ["request_header:*", "response_header:*"]
-                for name in ("path", "error_message", "error_traceback", "user_agent"):
-                    text = getattr(exchange, name)
-                    setattr(exchange, name, text and text[:1000])
-                line = _encode(exchange)
-        return line + b"\n"
-
-    @staticmethod
-    def strip(exchange: Exchange) -> None:
-        """Leave only what identifies and measures an exchange: no headers, bodies or query."""
-        exchange.request_headers = []
-        exchange.response_headers = []
-        exchange.request_body = exchange.response_body = None
-        exchange.request_body_encoding = exchange.response_body_encoding = None
-        exchange.query = None
 
     def capture_failed(self, error: BaseException) -> None:
         """Count a failure of dashcam's own (or a callable's) code; warn once per kind."""
@@ -436,12 +398,6 @@ class Recorder(RecorderBase):
             journal.abandon_in_child()
 
 
-def _line_end(server: str, process_id: int) -> bytes:
-    """Give the end of an encoded record, from `cost` on, where nothing is to be told but these."""
-    line = _encode(Exchange(server=server, process_id=process_id)) + b"\n"
-    return line[line.index(b',"cost":') :]
-
-
 class _Waker:
     """Lets the journal wake a writer that is made after it."""
 
@@ -500,28 +456,6 @@ def _close(
     if delivered and isinstance(journal, Journal):
         discard_if_exhausted(journal.path)
     return delivered
-
-
-def _path_test(globs: Sequence[str]) -> Callable[[str], bool]:
-    """Make a test of a path from globs; quick where none of them has a wildcard."""
-    if not any(sign in glob for glob in globs for sign in "*?["):
-        return frozenset(globs).__contains__
-    return _path_filter(globs, ()) or (lambda path: False)
-
-
-def _path_filter(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool] | None:
-    """Make a test of a path from globs; None when every path passes."""
-    if not include and not exclude:
-        return None
-    wanted = re.compile("|".join(translate(glob) for glob in include)).match if include else None
-    unwanted = re.compile("|".join(translate(glob) for glob in exclude)).match if exclude else None
-
-    def wants(path: str) -> bool:
-        if wanted is not None and wanted(path) is None:
-            return False
-        return unwanted is None or unwanted(path) is None
-
-    return wants
 
 
 def _say_at_start(settings: Settings) -> None:

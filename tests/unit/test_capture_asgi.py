@@ -573,7 +573,7 @@ def test_back_pressure_reaches_the_app(recorder):
     [
         "record",
         "redactor.redact",
-        "_line",
+        "encode_line",
         "journal.append",
         "journal.begin",
         "journal.end",
@@ -591,7 +591,9 @@ def test_dashcams_own_failure_changes_no_answer(make_recorder, monkeypatch, brok
 
     recorder = make_recorder(**({broken: fail} if broken in ("identify", "before_record") else {}))
     recorder.start()
-    if broken not in ("identify", "before_record"):
+    if broken == "encode_line":
+        monkeypatch.setattr("dashcam.recorder.encode_line", fail)
+    elif broken not in ("identify", "before_record"):
         owner, _, name = broken.rpartition(".")
         monkeypatch.setattr(getattr(recorder, owner) if owner else recorder, name, fail)
     messages = [START, body(b"a", more=True), body(b"b")]

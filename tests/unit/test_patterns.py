@@ -11,7 +11,7 @@ from tests.unit.test_redaction import HOSTILE
 
 import dashcam
 from dashcam import Settings
-from dashcam.recorder import _path_filter
+from dashcam.globs import path_filter
 from dashcam.redaction import scrub
 from dashcam.redaction.rules import Rules
 
@@ -129,6 +129,6 @@ def test_scrubbing_is_linear(text):
 @pytest.mark.parametrize("glob", ["*a*a*a*a*b", "/*/*/*/*/x", "*" * 20 + "y", "[a-z]*[a-z]*[0-9]"])
 def test_globs_of_settings_are_linear(glob):
     """include_paths, exclude_paths and llm_paths: a hostile path against a glob with many wildcards."""
-    wants = _path_filter([glob], [])
+    wants = path_filter([glob], [])
     assert linear(wants, lambda size: "/" + "a" * size) is None
     assert linear(wants, lambda size: "/a" * (size // 2)) is None

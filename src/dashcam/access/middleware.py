@@ -4,9 +4,7 @@ Pure ASGI, inside `DashcamMiddleware`: what it refuses is recorded too, as a sma
 without bodies and headers. It puts `user_id` and `api_key_id` on `scope["state"]`.
 """
 
-import re
 from collections.abc import MutableMapping
-from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -20,6 +18,7 @@ from dashcam.capture.annotation import annotate
 from dashcam.capture.protocol import ASGIApp, Receive, Scope, Send
 from dashcam.capture.refusal import is_made_while_serving, refuse_to_start
 from dashcam.errors import DashcamError, QueryError, SettingsError, StoreError
+from dashcam.globs import any_glob
 from dashcam.settings import Settings
 from dashcam.store import open_store
 
@@ -76,8 +75,7 @@ class AccessMiddleware:
             self._default = parse_quota(self.settings.quota) if self.settings.quota else ()
         except QueryError as error:
             raise SettingsError(f"quota: {error}") from None
-        globs = "|".join(translate(glob) for glob in self.settings.public_paths)
-        self._is_public = re.compile(globs).match if globs else None
+        self._is_public = any_glob(self.settings.public_paths)
         self._authenticated = self._unauthenticated = 0
         register(self)
 
@@ -93,9 +91,7 @@ class AccessMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
         kind = scope["type"]
-        if kind not in ("http", "websocket") or (
-            self._is_public is not None and self._is_public(scope["path"])
-        ):
+        if kind not in ("http", "websocket") or (self._is_public(scope["path"])):
             await self.app(scope, receive, send)
             return
         try:

@@ -17,6 +17,7 @@ from dashcam.capture.quick import REFUSED, quick_line
 from dashcam.capture.traceparent import parse_traceparent
 from dashcam.errors import SettingsError
 from dashcam.exchange import AMENDED, FINISHED, Exchange, Identity
+from dashcam.line import strip
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
@@ -222,7 +223,7 @@ class Observation(Observed):
                 setattr(exchange, name, value)
             exchange.tags = dict(said.tags)
             if said.keep == "summary" or (said.keep is None and outcome in REFUSED):
-                recorder.strip(exchange)
+                strip(exchange)
         recorder.record(exchange, amended=self.recorded)
         self.recorded = True
 
