@@ -34,7 +34,7 @@ def dead(tmp_path):
 def frames(path):
     source = Source(path)
     source.adopt()
-    found, _, _ = source._frames(max_frames=100, max_bytes=1 << 20, step_over=True)
+    found, _, _ = source._cursor.frames(max_frames=100, max_bytes=1 << 20, step_over=True)
     source.close()
     return found
 
@@ -429,7 +429,7 @@ def test_every_bit_of_the_table_of_open_requests(tmp_path):
     table = OpenTable(tmp_path, slots=8)
     entries = [b"entry-%d" % number for number in range(4)]
     for entry in entries:
-        table.begin(entry)
+        table.slots.begin(entry)
     table.close()
     path = tmp_path / "open.tbl"
     whole = path.read_bytes()
