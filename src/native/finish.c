@@ -50,6 +50,7 @@ static int append_object(PyObject *recorder, PyObject *journal, PyObject *line)
     return 1;
 }
 
+/* Append to a journal what is in the buffer, and give the buffer back. */
 static int append_to(Observed *self, PyObject *journal, Out *out)
 {
     Pen *pen = pen_of(journal);
@@ -61,6 +62,7 @@ static int append_to(Observed *self, PyObject *journal, Out *out)
         Py_DECREF(pen);
         if (end > 0) {
             observed_set(self, F_recorded, Py_True);
+            out_give(out); /* before any Python code runs: another thread may want it */
             if (!is_due)
                 return 1;
             PyObject *offset = PyLong_FromSsize_t(end);
@@ -72,6 +74,7 @@ static int append_to(Observed *self, PyObject *journal, Out *out)
         }
     }
     if (end < 0) {
+        out_give(out);
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         if (!went_well(PyObject_CallMethodNoArgs(journal, name_drop)))
@@ -80,6 +83,7 @@ static int append_to(Observed *self, PyObject *journal, Out *out)
         return -1;
     }
     PyObject *line = PyBytes_FromStringAndSize(out->base, out->at - out->base);
+    out_give(out);
     if (line == NULL)
         return -1;
     int appended = append_object(self->field[F_recorder], journal, line);
@@ -97,19 +101,19 @@ int append_plain(Observed *self)
     Out out;
     if (!out_take(&out))
         return 0;
-    int appended = put_plain_line(&out, self) ? 1 : PyErr_Occurred() ? -1 : 0;
-    if (appended > 0) {
-        /* The recorder's own, which may have been closed or replaced since the request began. */
-        PyObject *journal = journal_of(self->field[F_recorder]);
-        if (journal == NULL)
-            appended = -1;
-        else if (journal == Py_None)
-            appended = 0;
-        else
-            appended = append_to(self, journal, &out);
-        Py_XDECREF(journal);
+    if (!put_plain_line(&out, self)) {
+        out_give(&out);
+        return PyErr_Occurred() ? -1 : 0;
     }
-    out_give(&out);
+    /* The recorder's own, which may have been closed or replaced since the request began. */
+    PyObject *journal = journal_of(self->field[F_recorder]);
+    if (journal == NULL || journal == Py_None) {
+        out_give(&out);
+        Py_XDECREF(journal);
+        return journal == NULL ? -1 : 0;
+    }
+    int appended = append_to(self, journal, &out);
+    Py_DECREF(journal);
     return appended;
 }
 

@@ -44,7 +44,7 @@ int notice_received(Observed *self, PyObject *message)
         return 0;
     PyObject *kind = PyDict_GetItemWithError(message, key_type);
     if (kind == NULL)
-        return 0;
+        return PyErr_Occurred() ? -1 : 0;
     if (is_text(kind, disconnect)) {
         if (self->field[F_finished] == Py_False)
             observed_set(self, F_disconnected, Py_True);
@@ -84,6 +84,8 @@ int notice_received(Observed *self, PyObject *message)
 /* received(message) -> whether it was understood; False: look at it in Python */
 PyObject *observed_received(Observed *self, PyObject *message)
 {
+    if (!observed_is_begun(self))
+        return NULL;
     int understood = notice_received(self, message);
     return understood < 0 ? NULL : PyBool_FromLong(understood);
 }
@@ -167,6 +169,8 @@ PyObject *observed_sending(Observed *self, PyObject *const *args, Py_ssize_t cou
         PyErr_SetString(PyExc_TypeError, "sending takes a message and a time");
         return NULL;
     }
+    if (!observed_is_begun(self))
+        return NULL;
     int what = notice_sending(self, args[0], args[1]);
     return what < 0 ? NULL : PyLong_FromLong(what);
 }

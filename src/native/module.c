@@ -37,6 +37,7 @@ static PyMethodDef functions[] = {
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
     {"find_shapes", find_shapes, METH_O, NULL},
     {"plain_lines", (PyCFunction)(void (*)(void))plain_lines, METH_FASTCALL, NULL},
+    {"set_twins", (PyCFunction)(void (*)(void))set_twins, METH_FASTCALL, NULL},
     {"bind_rows", (PyCFunction)(void (*)(void))bind_rows, METH_FASTCALL, NULL},
     {"parse_frames", (PyCFunction)(void (*)(void))parse_frames, METH_FASTCALL, NULL},
     {"set_failpoint", set_failpoint, METH_O, NULL},
@@ -60,7 +61,7 @@ PyMODINIT_FUNC PyInit__native(void)
     if (module == NULL)
         return NULL;
     if (PyModule_AddType(module, &ObservedType) < 0 ||
-        PyModule_AddType(module, &PassingType) < 0 ||
+        PyModule_AddType(module, &PassingType) < 0 || PyModule_AddType(module, &SideType) < 0 ||
         PyModule_AddType(module, &RecorderBaseType) < 0 ||
         PyModule_AddType(module, &JournalBaseType) < 0 || PyModule_AddType(module, &PenType) < 0 ||
         PyModule_AddType(module, &SlotsType) < 0 || PyModule_AddType(module, &BudgetType) < 0 ||

@@ -141,6 +141,7 @@ static inline void observed_set(Observed *self, int field, PyObject *value)
     Py_XDECREF(old);
 }
 
+int observed_is_begun(Observed *self);
 int observed_set_slot(Observed *self, long at);
 int observed_respond(Observed *self, PyObject *status_code, PyObject *headers);
 
@@ -158,9 +159,15 @@ PyObject *observed_received(Observed *self, PyObject *message);
 PyObject *observed_sending(Observed *self, PyObject *const *args, Py_ssize_t count);
 
 /* passing.c: the messages' way through */
-PyObject *observed_receive(Observed *self, PyObject *unused);
-PyObject *observed_send(Observed *self, PyObject *message);
+PyObject *pass_receive(Observed *self);
+PyObject *pass_send(Observed *self, PyObject *message);
 extern PyTypeObject PassingType;
+
+/* sides.c: the two callables that the app is given */
+PyObject *receive_side(Observed *self, void *unused);
+PyObject *send_side(Observed *self, void *unused);
+PyObject *set_twins(PyObject *module, PyObject *const *args, Py_ssize_t count);
+extern PyTypeObject SideType;
 
 /* finish.c: the record of a finished exchange */
 int append_plain(Observed *self);

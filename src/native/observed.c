@@ -127,6 +127,14 @@ static int read_headers(Observed *self, PyObject *headers)
     return 0;
 }
 
+/* Tell whether `begin` has filled it; else with an error set. */
+int observed_is_begun(Observed *self)
+{
+    if (self->field[F_constants] == NULL || self->field[F_finished] == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "begin comes first");
+    return self->field[F_constants] != NULL && self->field[F_finished] != NULL;
+}
+
 int observed_set_slot(Observed *self, long at)
 {
     PyObject *slot = PyLong_FromLong(at);
@@ -326,12 +334,15 @@ static PyObject *open_asgi(PyTypeObject *type, PyObject *const *args, Py_ssize_t
         PyErr_SetString(PyExc_TypeError, "open takes 4 arguments");
         return NULL;
     }
-    PyObject *scope = args[1], *headers = PyObject_GetItem(scope, key_headers);
-    if (headers == NULL) {
+    PyObject *scope = args[1];
+    PyObject *headers = PyDict_Check(scope) ? Py_XNewRef(PyDict_GetItemWithError(scope, key_headers))
+                                            : PyObject_GetItem(scope, key_headers);
+    if (headers == NULL && PyErr_Occurred()) {
         if (!PyErr_ExceptionMatches(PyExc_KeyError))
             return NULL;
         PyErr_Clear();
-    } else if (!PyList_CheckExact(headers)) {
+    }
+    if (headers != NULL && !PyList_CheckExact(headers)) {
         /* Any iterable is allowed, and one that can be read only once must be left whole. */
         PyObject *all = PySequence_List(headers);
         int well = all != NULL && PyObject_SetItem(scope, key_headers, all) == 0;
@@ -427,11 +438,13 @@ static PyMethodDef methods[] = {
     {"respond", (PyCFunction)(void (*)(void))respond, METH_FASTCALL, NULL},
     {"received", (PyCFunction)observed_received, METH_O, NULL},
     {"sending", (PyCFunction)(void (*)(void))observed_sending, METH_FASTCALL, NULL},
-    {"receive", (PyCFunction)observed_receive, METH_NOARGS, NULL},
-    {"send", (PyCFunction)observed_send, METH_O, NULL},
     {"append_plain", (PyCFunction)observed_append_plain, METH_NOARGS, NULL},
     {"is_over", (PyCFunction)observed_is_over, METH_NOARGS, NULL},
     {NULL}};
+
+static PyGetSetDef sides[] = {{"receive", (getter)receive_side, NULL, NULL, NULL},
+                              {"send", (getter)send_side, NULL, NULL, NULL},
+                              {NULL}};
 
 PyTypeObject ObservedType = {
     PyVarObject_HEAD_INIT(NULL, 0)
@@ -444,4 +457,5 @@ PyTypeObject ObservedType = {
     .tp_dealloc = (destructor)dealloc,
     .tp_members = members,
     .tp_methods = methods,
+    .tp_getset = sides,
 };

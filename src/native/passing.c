@@ -14,8 +14,10 @@ typedef struct {
     Observed *observed;
     PyObject *message; /* what is sent */
     PyObject *at_ns;   /* when it was */
+    PyObject *chunk;   /* of a longer body, as it was when it was sent */
     PyObject *inner;   /* the server's awaitable, as an iterator */
     int what, way, state;
+    int executing; /* a coroutine that is may not be driven from within */
 } Passing;
 
 static PyObject *name_notice, *name_pass_on, *name_chunk, *name_failed,
@@ -76,6 +78,19 @@ static int stop_at_border(Observed *observed)
     return result != NULL;
 }
 
+/* Where StopIteration would leave, a coroutine raises RuntimeError (PEP 479). */
+static void no_stop_iteration(void)
+{
+    if (!PyErr_ExceptionMatches(PyExc_StopIteration))
+        return;
+    PyObject *cause = take_exception();
+    PyErr_SetString(PyExc_RuntimeError, "coroutine raised StopIteration");
+    PyObject *error = take_exception();
+    PyException_SetCause(error, Py_NewRef(cause));
+    PyException_SetContext(error, cause);
+    set_exception(error);
+}
+
 /* Give the iterator that `await` would use. */
 static PyObject *awaited(PyObject *awaitable)
 {
@@ -83,6 +98,7 @@ static PyObject *awaited(PyObject *awaitable)
         return awaitable;
     PyObject *iterator = NULL;
     PyAsyncMethods *how = Py_TYPE(awaitable)->tp_as_async;
+    int is_wrong = 0;
     if (PyGen_CheckExact(awaitable)) { /* of a function under types.coroutine */
         PyObject *code = PyObject_GetAttrString(awaitable, "gi_code");
         if (code != NULL && ((PyCodeObject *)code)->co_flags & CO_ITERABLE_COROUTINE)
@@ -90,8 +106,10 @@ static PyObject *awaited(PyObject *awaitable)
         Py_XDECREF(code);
     } else if (how != NULL && how->am_await != NULL) {
         iterator = how->am_await(awaitable);
-        if (iterator != NULL && !PyIter_Check(iterator)) {
-            PyErr_Format(PyExc_TypeError, "__await__() returned non-iterator of type '%.100s'",
+        is_wrong = iterator != NULL && (PyCoro_CheckExact(iterator) || !PyIter_Check(iterator));
+        if (is_wrong) {
+            PyErr_Format(PyExc_TypeError, "__await__() returned %s '%.100s'",
+                         PyCoro_CheckExact(iterator) ? "a coroutine, of type" : "non-iterator of type",
                          Py_TYPE(iterator)->tp_name);
             Py_CLEAR(iterator);
         }
@@ -110,8 +128,14 @@ static int take_notice(Passing *self)
     int what = self->what = notice_sending(observed, self->message, self->at_ns);
     if (what == OTHER)
         return HANDED_OVER;
-    if (what == CHUNK)
-        return SENDING_CHUNK;
+    if (what == CHUNK) {
+        /* The app may use its dict again, and the server take from it, while we wait. */
+        PyObject *chunk = PyDict_GetItemWithError(self->message, key_body);
+        if (chunk == NULL && PyErr_Occurred())
+            return -1;
+        self->chunk = chunk == NULL ? PyBytes_FromStringAndSize(NULL, 0) : Py_NewRef(chunk);
+        return self->chunk == NULL ? -1 : SENDING_CHUNK;
+    }
     if (what == COMPLETE) {
         PyObject *identify = identify_of(observed->field[F_recorder]);
         Py_XDECREF(identify);
@@ -134,6 +158,7 @@ static int begin(Passing *self)
     if (observed->field[F_finished] == Py_False) {
         int way = (self->at_ns = PyLong_FromLongLong(monotonic_ns())) == NULL ? -1 : take_notice(self);
         if (way < 0) {
+            self->way = HANDED_OVER; /* should it pass the border, it isn't the server's */
             if (!stop_at_border(observed))
                 return 0;
             way = SENDING;
@@ -164,6 +189,7 @@ static void end(Passing *self, PyObject **result)
             observed_set(observed, F_send_error, error);
             set_exception(error);
         }
+        no_stop_iteration();
     } else {
         int well = 1;
         if (self->way == RECEIVING) {
@@ -175,17 +201,10 @@ static void end(Passing *self, PyObject **result)
                 well = nothing == NULL ? -1 : 1;
             }
         } else if (self->way == SENDING_CHUNK) {
-            PyObject *chunk = PyDict_GetItemWithError(self->message, key_body);
-            if (chunk == NULL && !PyErr_Occurred())
-                chunk = Py_None;
-            if (chunk != NULL && chunk != Py_None) {
-                PyObject *args[] = {(PyObject *)observed, chunk, self->at_ns};
-                PyObject *nothing = PyObject_VectorcallMethod(name_chunk, args, 2, at_ns_only);
-                Py_XDECREF(nothing);
-                well = nothing == NULL ? -1 : 1;
-            } else if (chunk == NULL) {
-                well = -1;
-            }
+            PyObject *args[] = {(PyObject *)observed, self->chunk, self->at_ns};
+            PyObject *nothing = PyObject_VectorcallMethod(name_chunk, args, 2, at_ns_only);
+            Py_XDECREF(nothing);
+            well = nothing == NULL ? -1 : 1;
         }
         if (well < 0 && !stop_at_border(observed))
             Py_CLEAR(*result);
@@ -193,11 +212,22 @@ static void end(Passing *self, PyObject **result)
     Py_CLEAR(self->inner);
     Py_CLEAR(self->message);
     Py_CLEAR(self->at_ns);
+    Py_CLEAR(self->chunk);
+}
+
+/* Tell whether it may not be driven now, with an error set. */
+static int is_executing(Passing *self)
+{
+    if (self->executing)
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+    return self->executing;
 }
 
 static PySendResult step(Passing *self, PyObject *value, PyObject **result)
 {
     *result = NULL;
+    if (is_executing(self))
+        return PYGEN_ERROR;
     if (self->state == DONE) {
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return PYGEN_ERROR;
@@ -209,18 +239,17 @@ static PySendResult step(Passing *self, PyObject *value, PyObject **result)
             return PYGEN_ERROR;
         }
         self->state = RUNNING;
-        if (!begin(self)) {
+        self->executing = 1;
+        int has_begun = begin(self);
+        self->executing = 0;
+        if (!has_begun) {
             end(self, result);
             return PYGEN_ERROR;
         }
     }
-    if (self->inner == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "coroutine already executing");
-        return PYGEN_ERROR;
-    }
-    PyObject *inner = Py_NewRef(self->inner); /* it may be let go of meanwhile */
-    PySendResult what = PyIter_Send(inner, value == NULL ? Py_None : value, result);
-    Py_DECREF(inner);
+    self->executing = 1;
+    PySendResult what = PyIter_Send(self->inner, value == NULL ? Py_None : value, result);
+    self->executing = 0;
     if (what == PYGEN_NEXT)
         return what;
     end(self, result);
@@ -286,7 +315,9 @@ static int close_inner(Passing *self)
         PyErr_Clear();
         return 1;
     }
+    self->executing = 1;
     PyObject *nothing = PyObject_CallNoArgs(how);
+    self->executing = 0;
     Py_DECREF(how);
     Py_XDECREF(nothing);
     return nothing != NULL;
@@ -299,17 +330,15 @@ static PyObject *passing_throw(Passing *self, PyObject *const *args, Py_ssize_t 
         PyErr_SetString(PyExc_TypeError, "throw takes an exception");
         return NULL;
     }
+    if (is_executing(self))
+        return NULL;
     PyObject *result = NULL;
     if (self->state != RUNNING) {
         if (self->state == DONE)
             PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
-        else
-            set_thrown(args, count);
+        else if (set_thrown(args, count))
+            no_stop_iteration();
         self->state = DONE;
-        return NULL;
-    }
-    if (self->inner == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "coroutine already executing");
         return NULL;
     }
     PyObject *kind = args[0];
@@ -329,8 +358,10 @@ static PyObject *passing_throw(Passing *self, PyObject *const *args, Py_ssize_t 
         end(self, &result);
         return NULL;
     }
+    self->executing = 1;
     result = PyObject_Vectorcall(how, args, (size_t)count, NULL);
-    Py_DECREF(how); /* which has held the server's awaitable */
+    self->executing = 0;
+    Py_DECREF(how);
     if (result != NULL)
         return result; /* it goes on */
     if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
@@ -345,6 +376,8 @@ static PyObject *passing_throw(Passing *self, PyObject *const *args, Py_ssize_t 
 static PyObject *passing_close(Passing *self, PyObject *unused)
 {
     (void)unused;
+    if (is_executing(self))
+        return NULL;
     if (self->state == RUNNING) {
         if (close_inner(self))
             PyErr_SetNone(PyExc_GeneratorExit);
@@ -364,31 +397,25 @@ static PyObject *make(Observed *observed, PyObject *message, int way)
 {
     if (at_ns_only == NULL && !prepare())
         return NULL;
+    if (!observed_is_begun(observed))
+        return NULL;
     Passing *self = PyObject_GC_New(Passing, &PassingType);
     if (self == NULL)
         return NULL;
     self->observed = (Observed *)Py_NewRef(observed);
     self->message = Py_XNewRef(message);
-    self->at_ns = self->inner = NULL;
+    self->at_ns = self->chunk = self->inner = NULL;
     self->way = way;
     self->what = OTHER;
     self->state = NEW;
+    self->executing = 0;
     PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 
-/* receive() -> an awaitable of the server's next message */
-PyObject *observed_receive(Observed *self, PyObject *unused)
-{
-    (void)unused;
-    return make(self, NULL, RECEIVING);
-}
+PyObject *pass_receive(Observed *self) { return make(self, NULL, RECEIVING); }
 
-/* send(message) -> an awaitable; the message goes on its way when it is awaited */
-PyObject *observed_send(Observed *self, PyObject *message)
-{
-    return make(self, message, SENDING);
-}
+PyObject *pass_send(Observed *self, PyObject *message) { return make(self, message, SENDING); }
 
 static int traverse(Passing *self, visitproc visit, void *arg)
 {
@@ -400,21 +427,98 @@ static int traverse(Passing *self, visitproc visit, void *arg)
 
 static int clear(Passing *self)
 {
+    self->state = DONE;
     Py_CLEAR(self->observed);
     Py_CLEAR(self->message);
     Py_CLEAR(self->at_ns);
+    Py_CLEAR(self->chunk);
     Py_CLEAR(self->inner);
     return 0;
 }
 
+/* One that is dropped is closed, as a coroutine is; one that was never awaited is warned about. */
+static void finalize(PyObject *object)
+{
+    Passing *self = (Passing *)object;
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    int well = 1;
+    if (self->state == NEW) {
+        const char *name = self->way == RECEIVING ? "receive" : "send";
+        well = PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine '%s' was never awaited", name) == 0;
+    } else if (self->state == RUNNING) {
+        PyObject *nothing = passing_close(self, NULL);
+        Py_XDECREF(nothing);
+        well = nothing != NULL;
+    }
+    if (!well)
+        PyErr_WriteUnraisable(object);
+    PyErr_Restore(type, value, traceback);
+}
+
 static void dealloc(Passing *self)
 {
+    if (self->state != DONE && PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0)
+        return;
     PyObject_GC_UnTrack(self);
     clear(self);
     PyObject_GC_Del(self);
 }
 
 static PyAsyncMethods as_async = {.am_await = itself, .am_send = (sendfunc)step};
+
+/* `inspect.iscoroutine`, which older versions of anyio ask, looks at the class that an object
+   says it has. */
+static PyObject *class_of(Passing *self, void *unused)
+{
+    (void)self, (void)unused;
+    return Py_NewRef((PyObject *)&PyCoro_Type);
+}
+
+static PyObject *name_of(Passing *self, void *unused)
+{
+    (void)unused;
+    return PyUnicode_FromString(self->way == RECEIVING ? "receive" : "send");
+}
+
+static PyObject *is_running(Passing *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->executing);
+}
+
+static PyObject *is_suspended(Passing *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->state == RUNNING && !self->executing);
+}
+
+static PyObject *awaits(Passing *self, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(self->inner == NULL ? Py_None : self->inner);
+}
+
+/* The frame is the server's: there is none here. */
+static PyObject *frame_of(Passing *self, void *unused)
+{
+    (void)unused;
+    PyObject *frame = self->inner == NULL ? NULL : PyObject_GetAttrString(self->inner, "cr_frame");
+    if (frame == NULL) {
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    return frame;
+}
+
+static PyGetSetDef getters[] = {{"__class__", (getter)class_of, NULL, NULL, NULL},
+                                {"__name__", (getter)name_of, NULL, NULL, NULL},
+                                {"__qualname__", (getter)name_of, NULL, NULL, NULL},
+                                {"cr_running", (getter)is_running, NULL, NULL, NULL},
+                                {"cr_suspended", (getter)is_suspended, NULL, NULL, NULL},
+                                {"cr_await", (getter)awaits, NULL, NULL, NULL},
+                                {"cr_frame", (getter)frame_of, NULL, NULL, NULL},
+                                {NULL}};
 
 static PyMethodDef methods[] = {
     {"send", (PyCFunction)passing_send, METH_O, NULL},
@@ -427,6 +531,8 @@ PyTypeObject PassingType = {
     .tp_name = "dashcam._native.Passing",
     .tp_basicsize = sizeof(Passing),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_finalize = finalize,
+    .tp_getset = getters,
     .tp_traverse = (traverseproc)traverse,
     .tp_clear = (inquiry)clear,
     .tp_dealloc = (destructor)dealloc,

@@ -5,9 +5,10 @@ The compiled one and its twin in Python behave alike, whatever the task does to 
 
 import asyncio
 import collections.abc
+import gc
 import inspect
 import types
-from functools import partial
+import warnings
 
 import pytest
 from tests.drive import http_scope
@@ -36,16 +37,9 @@ def sides(request, recorder):
     def begin(receive, send):
         capture = Capture.open(recorder, http_scope("POST", "/"), receive, send)
         if request.param == "python":
-            return (
-                capture,
-                partial(PythonSides.receive, capture),
-                partial(PythonSides.send, capture),
-            )
-        return (
-            capture,
-            partial(native.Observed.receive, capture),
-            partial(native.Observed.send, capture),
-        )
+            bound = [types.MethodType(PythonSides.receive, capture)]
+            return capture, *bound, types.MethodType(PythonSides.send, capture)
+        return capture, capture.receive, capture.send
 
     return begin
 
@@ -135,6 +129,12 @@ def test_it_passes_for_a_coroutine(sides):
         one = receive()
         assert isinstance(one, collections.abc.Coroutine)
         assert inspect.isawaitable(one)
+        assert inspect.iscoroutine(one)
+        assert inspect.getcoroutinestate(one) != inspect.CORO_SUSPENDED
+        assert "receive" in repr(asyncio.coroutines._format_coroutine(one))
+        for side in (receive, send):
+            assert inspect.iscoroutinefunction(side)
+            assert asyncio.iscoroutinefunction(side)
         async with asyncio.TaskGroup() as group:
             got = group.create_task(one)
             group.create_task(send(START))
@@ -327,3 +327,115 @@ def test_identify_is_awaited_before_the_end_is_sent(sides, recorder):
 
     asyncio.run(main())
     assert log == ["http.response.start", "identified", "http.response.body"]
+
+
+@pytest.mark.parametrize("how", ["send", "throw", "close"])
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_driven_while_it_runs(sides, how, when):
+    """From within it can't be driven, and the message is passed and noticed all the same."""
+    errors = []
+
+    def drive():
+        try:
+            one.throw(KeyError()) if how == "throw" else getattr(one, how)(*[None][: how == "send"])
+        except ValueError as error:
+            errors.append(str(error))
+
+    async def server_send(message):
+        if when == "later":
+            await asyncio.sleep(0)
+        drive()
+
+    async def main():
+        nonlocal one
+        capture, _, send = sides(None, server_send)
+        await_start = send(START)
+        one = await_start
+        await await_start
+        one = send({"type": "http.response.body", "body": b"12", "more_body": True})
+        await one
+        assert capture.response_bytes == 2
+
+    one = None
+    asyncio.run(main())
+    assert errors == ["coroutine already executing"] * 2
+
+
+def test_a_chunk_is_what_it_was_when_it_was_sent(sides):
+    """The server may take the body out of the message, and the app use its dict again."""
+
+    async def main():
+        async def server_send(message):
+            if message["type"] == "http.response.body":
+                message.pop("body", None)
+
+        capture, _, send = sides(None, server_send)
+        await send(START)
+        await send({"type": "http.response.body", "body": b"123", "more_body": True})
+        await send({"type": "http.response.body", "more_body": True})
+        assert (capture.response_bytes, capture.response_chunks) == (3, 2)
+
+    asyncio.run(main())
+
+
+def test_stop_iteration_never_leaves(sides):
+    """As from any coroutine it comes out as RuntimeError, never as a message."""
+
+    async def main():
+        messages = iter([])
+        capture, receive, send = sides(lambda: next(messages), lambda message: next(messages))
+        for one in (receive(), send(START)):
+            with pytest.raises(RuntimeError, match="coroutine raised StopIteration") as caught:
+                await one
+            assert isinstance(caught.value.__cause__, StopIteration)
+        assert isinstance(capture.send_error, StopIteration)
+        fresh = receive()
+        with pytest.raises(RuntimeError, match="coroutine raised StopIteration"):
+            fresh.throw(StopIteration(5))
+
+    asyncio.run(main())
+
+
+def test_one_that_is_never_awaited_is_warned_about(sides):
+    """So that a forgotten `await` is found."""
+    _, _, send = sides(None, None)
+    with pytest.warns(RuntimeWarning, match="was never awaited"):
+        send(START)
+        gc.collect()
+
+
+def test_one_that_is_dropped_is_closed(sides):
+    """The server's own coroutine ends then, too, and it is noted."""
+    log = []
+    capture, _, send = sides(None, lambda message: waiting(log))
+    one = send(START)
+    one.send(None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del one
+        gc.collect()
+    assert log == ["GeneratorExit"]
+    assert isinstance(capture.send_error, GeneratorExit)
+
+
+def test_a_message_that_fails_to_be_looked_at(sides, recorder):
+    """A key whose comparison raises is our failure, not the request's."""
+
+    class Key(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            raise ZeroDivisionError
+
+    async def main():
+        message = {Key("type"): "http.request"}
+
+        async def server_receive():
+            return message
+
+        _, receive, _ = sides(server_receive, None)
+        assert await receive() is message
+
+    asyncio.run(main())
+    assert recorder.statistics().capture_errors == 1

@@ -18,6 +18,7 @@ from dashcam.capture.protocol import ASGIApp, Message, Receive, Scope, Send
 from dashcam.capture.refusal import is_made_while_serving, refuse_to_start
 from dashcam.capture.route import route_template
 from dashcam.errors import SettingsError
+from dashcam.native import native
 
 if TYPE_CHECKING:
     from dashcam.recorder import Recorder
@@ -129,6 +130,10 @@ class PythonSides:
     async def send(self: Any, message: Message) -> None:
         """Give the server the app's next message, and take notice of it."""
         await self._pass_on(message, perf_counter_ns(), OTHER)
+
+
+if native is not None:
+    native.set_twins(PythonSides.receive, PythonSides.send)
 
 
 class Capture(Observation, PythonSides):
