@@ -401,7 +401,6 @@ def test_one_that_is_never_awaited_is_warned_about(sides):
     _, _, send = sides(None, None)
     with pytest.warns(RuntimeWarning, match="was never awaited"):
         send(START)
-        gc.collect()
 
 
 def test_one_that_is_dropped_is_closed(sides):
