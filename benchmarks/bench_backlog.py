@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.bench_store import body_of
 from dashcam import Recorder, Settings
 from dashcam.exchange import Exchange
 
@@ -42,10 +43,10 @@ def append(directory: str, records: int, size: int) -> None:
     journal = recorder.journal
     assert journal is not None
     encoder = msgspec.json.Encoder()
-    body = "x" * ((size - OTHER_BYTES) // 2)
     began = time.perf_counter()
     for number in range(records):
-        exchange = Exchange(path=f"/{number}", request_body=body, response_body=body)
+        body = body_of(number, (size - OTHER_BYTES) // 2)
+        exchange = Exchange(path=f"/{number}", request_body=body, response_body=body[::-1])
         while not journal.append(encoder.encode(exchange) + b"\n"):
             time.sleep(0.001)  # the disk is behind: the next segment isn't ready
     took = time.perf_counter() - began

@@ -1,6 +1,7 @@
 """Rows per second into SQLite, idle and beside a busy event loop, beside plain `executemany`."""
 
 import asyncio
+import itertools
 import sqlite3
 import tempfile
 import threading
@@ -17,29 +18,41 @@ from dashcam.store import open_store
 BATCH = 500
 SECONDS = 3.0
 HEADERS = [["host", "127.0.0.1"], ["user-agent", "bench"], ["accept", "*/*"]] * 3
+_numbers = itertools.count()
+
+
+def body_of(number: int, size: int) -> str:
+    """Make a body unlike any other: what is the same in a batch would be bound once."""
+    return f"{number:08} ".ljust(size, "abcdefghijklmnopqrstuvwxyz"[number % 26])
 
 
 def lines() -> bytes:
-    """Make a batch of records of about 3 KB each, with new ids."""
+    """Make a batch of records of about 3 KB each, with new ids; they differ as those of an app."""
     return b"".join(
         msgspec.json.encode(
             Exchange(
                 method="POST",
-                path="/echo",
-                status_code=200,
-                duration_ms=1.5,
+                path=f"/echo/{number % 20}",
+                route="/echo/{number}",
+                status_code=200 if number % 50 else 404,
+                duration_ms=1.5 + number % 97 / 1000,
+                ttfb_ms=1.25 + number % 89 / 1000,
                 host="127.0.0.1",
                 user_id=f"u{number % 50}",
-                request_headers=HEADERS,
-                response_headers=HEADERS[:3],
-                request_body="x" * 1000,
-                response_body="y" * 1000,
+                api_key_id=f"k{number % 7}",
+                request_id=f"r{number}",
+                request_headers=[*HEADERS, ["x-request-id", f"r{number}"]],
+                response_headers=[*HEADERS[:3], ["content-length", str(1000 + number % 3)]],
+                request_body=body_of(number, 1000 + number % 5),
+                request_body_bytes=1000 + number % 5,
+                response_body=body_of(number + 1, 1000 + number % 3),
+                response_body_bytes=1000 + number % 3,
                 server="host",
                 process_id=1,
             )
         )
         + b"\n"
-        for number in range(BATCH)
+        for number in itertools.islice(_numbers, BATCH)
     )
 
 
