@@ -7,7 +7,7 @@ WORKERS ?= $(shell expr 2 \* $$(nproc))
 PURE := $(wildcard tests/unit/test_capture_*.py) tests/unit/test_redaction.py tests/crash/test_journal_damage.py
 SYNCED := .venv/.synced
 
-.PHONY: demo test lint chromium tracing images docs bench lock clean
+.PHONY: demo test lint chromium tracing images docs suites bench lock clean
 
 demo: $(SYNCED)  ## record real traffic of an example gateway and show it
 	$(BIN)/dashcam demo $(DEMO)
@@ -38,6 +38,9 @@ images: $(SYNCED) chromium  ## the screenshots in docs/images
 docs: $(SYNCED)  ## the documentation as a site, in build/site
 	$(BIN)/python docs/generate.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
+
+suites: $(SYNCED)  ## Starlette's and FastAPI's own tests, with dashcam around every app
+	$(BIN)/python -m tests.suites
 
 bench: $(SYNCED)  ## the numbers of the README, side by side in one run
 	$(BIN)/python -m benchmarks
