@@ -2,8 +2,22 @@ from collections.abc import Callable
 from typing import Any
 
 class Observed:
+    @classmethod
+    def open(cls, recorder: Any, scope: Any, receive: Any, send: Any, /) -> Any: ...
     def begin(self, *args: Any) -> None: ...
     def __getattr__(self, name: str) -> Any: ...
+
+class Passing: ...
+class Side: ...
+
+class RecorderBase:
+    constants: Any
+    identify: Any
+    journal: Any
+
+class JournalBase:
+    pen: Any
+    slots: Any
 
 class Budget:
     limit: int
@@ -20,7 +34,7 @@ class Constants:
         safe: set[str],
         line_end: bytes,
         llm_paths: frozenset[str] | None,
-        budget: Budget,
+        budget: Any,
         max_body_bytes: int,
         plain: bool,
     ) -> None: ...
@@ -31,6 +45,8 @@ class Pen:
     capacity: int
     sequence: int
     accepted: int
+    ring_at: int
+    wake_at: int
     def __init__(
         self, map: Any, journal_id: int, segment_id: int, offset: int, capacity: int
     ) -> None: ...
@@ -48,10 +64,21 @@ class Slots:
 
 def contains(data: bytes, wanted: bytes, /) -> bool: ...
 def crc32(data: bytes, crc: int, /) -> int: ...
+def uuid7(time_ns: int, /) -> str: ...
+def set_twins(receive: Callable[..., Any], send: Callable[..., Any], /) -> None: ...
 def plain_line(observed: Observed, /) -> bytes | None: ...
 def encode_line(*args: Any) -> bytes | None: ...
 def find_shapes(text: str, /) -> list[int]: ...
 def plain_lines(text: str, safe: set[str], events: bool, /) -> bool: ...
+def bind_rows(
+    lines: bytes,
+    rows: int,
+    first: str,
+    keys: tuple[bytes, ...],
+    kinds: bytes,
+    outcomes: tuple[bytes, ...],
+    /,
+) -> tuple[list[int], list[int], tuple[Any, ...]] | None: ...
 def parse_frames(
     block: bytes,
     base: int,

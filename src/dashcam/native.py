@@ -6,11 +6,16 @@ the two. `DASHCAM_PURE_PYTHON=1` leaves the compiled ones unused.
 
 import os
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-native: ModuleType | None = None
-if not os.environ.get("DASHCAM_PURE_PYTHON"):
-    try:
-        native = import_module("dashcam._native")
-    except ImportError:  # installed where it could not be compiled
-        pass
+if TYPE_CHECKING:
+    from dashcam import _native
+
+    native = _native
+else:
+    native = None
+    if not os.environ.get("DASHCAM_PURE_PYTHON"):
+        try:
+            native = import_module("dashcam._native")
+        except ImportError:  # installed where it could not be compiled
+            pass
