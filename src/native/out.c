@@ -115,7 +115,13 @@ int out_text(Out *out, PyObject *text)
     if (text == NULL || !PyUnicode_Check(text))
         return 0;
     Py_ssize_t size;
-    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &size);
+    const char *utf8;
+    if (PyUnicode_IS_COMPACT_ASCII(text)) { /* as nearly all are */
+        utf8 = (const char *)PyUnicode_1BYTE_DATA(text);
+        size = PyUnicode_GET_LENGTH(text);
+    } else {
+        utf8 = PyUnicode_AsUTF8AndSize(text, &size);
+    }
     if (utf8 == NULL) { /* a lone surrogate */
         PyErr_Clear();
         return 0;
