@@ -59,3 +59,8 @@ def failed_lines(directory: Path) -> list[dict[str, Any]]:
 def tokens(found: list[dict[str, Any]], *outcomes: str) -> list[str]:
     """Give the last part of each path, of rows with these outcomes."""
     return [row["path"].rpartition("/")[2] for row in found if row["outcome"] in outcomes]
+
+
+def dropped(found: list[dict[str, Any]]) -> int:
+    """Give how many records the gaps tell of: there was no room, which is said and not hidden."""
+    return sum(row["dropped_count"] for row in found if row["outcome"] == "dropped")

@@ -159,7 +159,9 @@ def test_the_leaders_lock_is_unlinked(tmp_path, start):
         for each in both:
             each.record(20)
         wait_until(lambda: len(stored(tmp_path)) == len(one.ids + two.ids), what="all stored")
-        assert (lock.stat().st_ino, states(both)) == (inode, ["running", "standby"])
+        # One that doesn't know yet that its lock is gone may drain for a moment, harmlessly.
+        wait_until(lambda: states(both) == ["running", "standby"], what="one leader, still")
+        assert lock.stat().st_ino == inode
     for each in both:
         assert each.tell("close") == "True"
     check(tmp_path, one, two)

@@ -7,7 +7,7 @@ import time
 
 import psutil
 import pytest
-from tests.checker import rows, settle, tokens
+from tests.checker import dropped, rows, settle, tokens
 from tests.crash.test_sigkill import SETTINGS, Client
 from tests.processes import environment, read_port, running, wait_until
 
@@ -61,7 +61,9 @@ def test_workers_killed_one_by_one(tmp_path):
     settle(tmp_path)
     completed = tokens(rows(tmp_path), "completed")
     assert len(received) > 100
-    assert received - set(completed) == set(), f"lost, seed {seed}"
+    # On a machine too busy to make a segment ready records are dropped, and a gap tells of them;
+    # what no gap tells of is lost.
+    assert len(received - set(completed)) <= dropped(found), f"lost, seed {seed}"
     assert len(completed) == len(set(completed)), f"stored twice, seed {seed}"
 
 

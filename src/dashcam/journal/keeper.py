@@ -21,7 +21,10 @@ logger = logging.getLogger("dashcam")
 
 IDLE_TICK_S = 1.0
 RETRY_S = 0.25
-MOST_PREPARED = 2
+PREPARED = 2
+PREPARED_BYTES = 16 << 20
+"""Where segments are small more of them are made ready: up to so many bytes, and a 32nd of the
+journal. A disk that is busy for a second, or a machine whose cores are, must not cost records."""
 POPULATE_AHEAD_BYTES = 4 << 20
 
 
@@ -89,7 +92,8 @@ class Keeper:
     def _prepare(self) -> None:
         journal = self._journal
         most = journal.journal_bytes // journal.segment_bytes
-        wanted = MOST_PREPARED if most >= 8 else 1
+        wanted = PREPARED if most >= 8 else 1
+        wanted = max(wanted, min(most // 32, PREPARED_BYTES // journal.segment_bytes))
         while len(journal.prepared) < wanted and not self._stopping:
             try:
                 if len(segment_ids(journal.path)) >= most:
