@@ -59,7 +59,8 @@ def test_workers_killed_one_by_one(tmp_path):
         _, alive = psutil.wait_procs(workers, timeout=40)
         assert not alive, "the last worker doesn't end"
     settle(tmp_path)
-    completed = tokens(rows(tmp_path), "completed")
+    found = rows(tmp_path)
+    completed = tokens(found, "completed")
     assert len(received) > 100
     # On a machine too busy to make a segment ready records are dropped, and a gap tells of them;
     # what no gap tells of is lost.
