@@ -8,17 +8,11 @@ static PyObject *name_notice, *name_drop, *name_append, *name_refused,
 
 static int prepare(void)
 {
-    static const struct {
-        PyObject **place;
-        const char *text;
-    } all[] = {{&name_notice, "notice"},
+    static const Name all[] = {{&name_notice, "notice"},
                {&name_drop, "drop"}, {&name_append, "append"}, {&name_refused, "refused_by"},
                {&name_longest, "max_line_bytes"}, {&name_record, "_record"}, {&name_end, "end"},
                {&name_release, "_release"}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if ((*all[i].place = PyUnicode_InternFromString(all[i].text)) == NULL)
-            return 0;
-    return 1;
+    return intern_names(all, sizeof all / sizeof *all);
 }
 
 /* Drop what a call has given; tell whether it went well. */

@@ -8,17 +8,11 @@ static PyObject *request, *disconnect, *start, *response_body, *head;
 
 static int prepare(void)
 {
-    static const struct {
-        PyObject **place;
-        const char *text;
-    } all[] = {{&key_type, "type"}, {&key_body, "body"}, {&key_more_body, "more_body"},
+    static const Name all[] = {{&key_type, "type"}, {&key_body, "body"}, {&key_more_body, "more_body"},
                {&key_status, "status"}, {&key_headers, "headers"}, {&request, "http.request"},
                {&disconnect, "http.disconnect"}, {&start, "http.response.start"},
                {&response_body, "http.response.body"}, {&head, "HEAD"}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if ((*all[i].place = PyUnicode_InternFromString(all[i].text)) == NULL)
-            return 0;
-    return 1;
+    return intern_names(all, sizeof all / sizeof *all);
 }
 
 static inline int is_text(PyObject *value, PyObject *text)

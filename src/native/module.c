@@ -3,6 +3,14 @@
 #define _GNU_SOURCE
 #include "native.h"
 
+int intern_names(const Name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((*names[i].place = PyUnicode_InternFromString(names[i].text)) == NULL)
+            return 0;
+    return 1;
+}
+
 static PyObject *crc32_of(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;

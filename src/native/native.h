@@ -145,6 +145,13 @@ int observed_is_begun(Observed *self);
 int observed_set_slot(Observed *self, long at);
 int observed_respond(Observed *self, PyObject *status_code, PyObject *headers);
 
+/* module.c: names of attributes and keys, made once */
+typedef struct {
+    PyObject **place;
+    const char *text;
+} Name;
+int intern_names(const Name *names, size_t count);
+
 /* clock.c */
 long long monotonic_ns(void);
 PyObject *make_uuid7(long long time_ns);

@@ -25,17 +25,12 @@ static PyObject *name_notice, *name_pass_on, *name_chunk, *name_failed,
 
 static int prepare(void)
 {
-    static const struct {
-        PyObject **place;
-        const char *text;
-    } all[] = {{&name_notice, "_notice"}, {&name_pass_on, "_pass_on"},
+    static const Name all[] = {{&name_notice, "_notice"}, {&name_pass_on, "_pass_on"},
                {&name_chunk, "response_chunk"},
                {&name_failed, "capture_failed"}, {&name_throw, "throw"}, {&name_close, "close"},
                {&key_body, "body"}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if ((*all[i].place = PyUnicode_InternFromString(all[i].text)) == NULL)
-            return 0;
-    return (at_ns_only = Py_BuildValue("(s)", "at_ns")) != NULL;
+    return intern_names(all, sizeof all / sizeof *all) &&
+           (at_ns_only = Py_BuildValue("(s)", "at_ns")) != NULL;
 }
 
 /* Give the exception that is set, as an object, and clear it. */

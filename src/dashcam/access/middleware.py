@@ -91,7 +91,7 @@ class AccessMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
         kind = scope["type"]
-        if kind not in ("http", "websocket") or (self._is_public(scope["path"])):
+        if kind not in ("http", "websocket") or self._is_public(scope["path"]):
             await self.app(scope, receive, send)
             return
         try:
