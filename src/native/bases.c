@@ -82,10 +82,16 @@ PyTypeObject JournalBaseType = {
     .tp_members = journal_members,
 };
 
+/* Tell whether an object has one of these bases; the common one has it right above its type. */
+static int is_one(PyObject *object, PyTypeObject *base)
+{
+    return Py_TYPE(object)->tp_base == base || PyObject_TypeCheck(object, base);
+}
+
 /* Give one of the recorder's attributes: a new reference, NULL with an error set. */
 static PyObject *attribute(PyObject *recorder, size_t offset, PyObject **name, const char *text)
 {
-    if (PyObject_TypeCheck(recorder, &RecorderBaseType)) {
+    if (is_one(recorder, &RecorderBaseType)) {
         PyObject *value = *(PyObject **)((char *)recorder + offset);
         if (value != NULL)
             return Py_NewRef(value);
@@ -116,7 +122,7 @@ PyObject *identify_of(PyObject *recorder)
 /* Give the journal's pen, borrowed; NULL, without an error, where it has no compiled one. */
 Pen *pen_of(PyObject *journal)
 {
-    if (!PyObject_TypeCheck(journal, &JournalBaseType))
+    if (!is_one(journal, &JournalBaseType))
         return NULL;
     PyObject *pen = ((JournalBase *)journal)->pen;
     return pen != NULL && Py_IS_TYPE(pen, &PenType) ? (Pen *)pen : NULL;
@@ -125,7 +131,7 @@ Pen *pen_of(PyObject *journal)
 /* Give its slots in the same way. */
 Slots *slots_of(PyObject *journal)
 {
-    if (!PyObject_TypeCheck(journal, &JournalBaseType))
+    if (!is_one(journal, &JournalBaseType))
         return NULL;
     PyObject *slots = ((JournalBase *)journal)->slots;
     return slots != NULL && Py_IS_TYPE(slots, &SlotsType) ? (Slots *)slots : NULL;

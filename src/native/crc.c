@@ -21,7 +21,7 @@ static inline TARGET __m128i folded(__m128i value, __m128i by, __m128i next)
     return _mm_xor_si128(_mm_xor_si128(low, high), next);
 }
 
-/* `size` is a multiple of 16, at least 64; `crc` is inverted, before and after. */
+/* `size` is a multiple of 16, and not 0; `crc` is inverted, before and after. */
 static TARGET uint32_t fold_pclmul(uint32_t crc, const uint8_t *data, size_t size)
 {
     /* x^(4*128+32), x^(4*128-32); x^(128+32), x^(128-32); x^64; P and its inverse, reflected */
@@ -31,17 +31,20 @@ static TARGET uint32_t fold_pclmul(uint32_t crc, const uint8_t *data, size_t siz
     const __m128i barrett = _mm_set_epi64x(0x1f7011641, 0x1db710641);
     const __m128i low_words = _mm_set_epi32(0, -1, 0, -1);
     const __m128i *at = (const __m128i *)data;
-    __m128i lane[4];
-    for (int i = 0; i < 4; i++)
-        lane[i] = _mm_loadu_si128(at++);
-    lane[0] = _mm_xor_si128(lane[0], _mm_cvtsi32_si128((int)crc));
-    size -= 64;
-    for (; size >= 64; size -= 64)
-        for (int i = 0; i < 4; i++)
-            lane[i] = folded(lane[i], by_512, _mm_loadu_si128(at++));
-    __m128i value = lane[0];
-    for (int i = 1; i < 4; i++)
-        value = folded(value, by_128, lane[i]);
+    __m128i value = _mm_xor_si128(_mm_loadu_si128(at++), _mm_cvtsi32_si128((int)crc));
+    size -= 16;
+    if (size >= 48) {
+        __m128i lane[4] = {value};
+        for (int i = 1; i < 4; i++)
+            lane[i] = _mm_loadu_si128(at++);
+        size -= 48;
+        for (; size >= 64; size -= 64)
+            for (int i = 0; i < 4; i++)
+                lane[i] = folded(lane[i], by_512, _mm_loadu_si128(at++));
+        value = lane[0];
+        for (int i = 1; i < 4; i++)
+            value = folded(value, by_128, lane[i]);
+    }
     for (; size >= 16; size -= 16)
         value = folded(value, by_128, _mm_loadu_si128(at++));
     value = _mm_xor_si128(_mm_srli_si128(value, 8), _mm_clmulepi64_si128(value, by_128, 0x10));
@@ -72,7 +75,7 @@ uint32_t crc32_more(uint32_t crc, const void *data, size_t size)
 {
     const uint8_t *at = data;
     crc = ~crc;
-    if (fold != NULL && size >= 64) {
+    if (fold != NULL && size >= 16) {
         size_t folded_bytes = size & ~(size_t)15;
         crc = fold(crc, at, folded_bytes);
         at += folded_bytes;
