@@ -112,6 +112,8 @@ class Journal(JournalBase):
         self._wake_after = wake_after
         self._wake_at_offset = WAKE_BYTES
         self._next_segment_id = 1
+        self.large = False
+        """Whether so much is appended that segments of large pages pay."""
         self.prepared: deque[Segment] = deque()
         self.sealed: deque[Segment] = deque()
         self.bell = Bell()
@@ -154,6 +156,7 @@ class Journal(JournalBase):
             size=self.segment_bytes,
             journal_id=self.journal_id,
             fingerprint=self._fingerprint,
+            large=self.large,
         )
         self._next_segment_id += 1
         return segment

@@ -21,11 +21,33 @@ logger = logging.getLogger("dashcam")
 
 IDLE_TICK_S = 1.0
 RETRY_S = 0.25
+RATE_OVER_S = 0.5
 PREPARED = 2
 PREPARED_BYTES = 16 << 20
 """Where segments are small more of them are made ready: up to so many bytes, and a 32nd of the
 journal. A disk that is busy for a second, or a machine whose cores are, must not cost records."""
 POPULATE_AHEAD_BYTES = 4 << 20
+LARGE_AT_BYTES_PER_S = 2 << 20
+"""From this rate on pages are made ready by 2 MiB: less is appended between two syncs else, and a
+sync would write far more than what was appended."""
+
+
+class Rate:
+    """How quickly a count grows, by looks at it that come at any time."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._at_s: float | None = None
+        self._per_s = 0.0
+
+    def measure(self, count: int, now_s: float) -> float:
+        """Give the count's growth per second, over the last half of a second or more."""
+        if self._at_s is None:
+            self._count, self._at_s = count, now_s
+        elif now_s - self._at_s >= RATE_OVER_S:
+            self._per_s = (count - self._count) / (now_s - self._at_s)
+            self._count, self._at_s = count, now_s
+        return self._per_s
 
 
 class Keeper:
@@ -40,6 +62,7 @@ class Keeper:
         self._journal = journal
         self._sync_interval_s = sync_interval_s
         self._synced_at = time.monotonic()
+        self._rate = Rate()
         self._stopping = False
         self._troubles: set[str] = set()
         self._thread: threading.Thread | None = None
@@ -84,7 +107,12 @@ class Keeper:
     def _populate(self) -> None:
         journal = self._journal
         segment = journal.segment
-        ahead = segment.offset + POPULATE_AHEAD_BYTES
+        offset = segment.offset
+        appended = segment.segment_id * journal.segment_bytes + offset
+        journal.large = self._rate.measure(appended, time.monotonic()) >= LARGE_AT_BYTES_PER_S
+        if not journal.large:
+            segment.end_large()
+        ahead = offset + POPULATE_AHEAD_BYTES
         segment.populate(ahead)
         if ahead > segment.capacity and journal.prepared:
             journal.prepared[0].populate(ahead - segment.capacity)

@@ -4,6 +4,7 @@ Blocks are allocated before the file is mapped, so that a full disk is an error 
 creation, and never a SIGBUS at a write. A mapped file is never truncated.
 """
 
+import contextlib
 import mmap
 import os
 import time
@@ -22,6 +23,7 @@ from dashcam.journal.frame import (
 from dashcam.journal.pen import Pen
 
 MADV_DONTFORK = 10
+MADV_HUGEPAGE, MADV_NOHUGEPAGE = 14, 15
 MADV_POPULATE_WRITE = 23
 PAGE = 4096
 SUFFIX = ".seg"
@@ -96,13 +98,22 @@ class Segment:
         size: bytes of the file.
         journal_id: of the directory.
         fingerprint: of the store that the records are meant for.
+        large: whether its pages are made ready by 2 MiB, where the file system can: a fifth of
+            the price (0.5 µs a page for 2.3), but whatever is synced is 2 MiB at least.
 
     Raises:
         OSError: the file can't be made: disk full, quota, too many files, read-only, …
     """
 
     def __init__(
-        self, directory: Path, *, segment_id: int, size: int, journal_id: int, fingerprint: bytes
+        self,
+        directory: Path,
+        *,
+        segment_id: int,
+        size: int,
+        journal_id: int,
+        fingerprint: bytes,
+        large: bool = False,
     ) -> None:
         self.segment_id = segment_id
         self.path = directory / segment_name(segment_id)
@@ -117,6 +128,9 @@ class Segment:
             os.posix_fallocate(self.fd, 0, size)
             self.map = mmap.mmap(self.fd, size)
             self.map.madvise(MADV_DONTFORK)
+            self._is_large = large
+            if large:  # before the first touch, which reads small pages ahead
+                self._advise(MADV_HUGEPAGE)
         except BaseException:
             os.close(self.fd)
             os.unlink(self.path)
@@ -130,6 +144,16 @@ class Segment:
             offset=SEGMENT_HEADER_BYTES,
             capacity=size,
         )
+
+    def _advise(self, advice: int) -> None:
+        with contextlib.suppress(OSError):  # a kernel without such pages
+            self.map.madvise(advice)
+
+    def end_large(self) -> None:
+        """Go on with pages of the common size: too little is appended between two syncs."""
+        if self._is_large and self.fd >= 0:
+            self._is_large = False
+            self._advise(MADV_NOHUGEPAGE)
 
     @property
     def offset(self) -> int:
