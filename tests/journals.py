@@ -24,9 +24,9 @@ def read_all(source: Source, *, commit: bool = False) -> list[bytes]:
     lines: list[bytes] = []
     while True:
         chunk = source.read(max_records=7, max_bytes=10_000)
-        lines += chunk.lines
+        lines += chunk.lines.split()
         if commit and chunk.lines:
-            source.commit(chunk, stored=sum(chunk.counts))
+            source.commit(chunk, stored=sum(chunk.lines.counts))
         if not chunk.lines:
             return lines
 

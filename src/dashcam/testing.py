@@ -39,7 +39,7 @@ class MemoryRecorder(Recorder):
             chunk = source.read(max_records=1000, max_bytes=1 << 24)
             if not chunk.lines:
                 return self._exchanges
-            self._exchanges += [_decode(line) for line in chunk.lines]
+            self._exchanges += [_decode(line) for line in chunk.lines.split()]
 
     def exchanges(self) -> list[Exchange]:
         """Give every record once, in its highest revision, in the order of acceptance."""

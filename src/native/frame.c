@@ -188,55 +188,94 @@ PyTypeObject PenType = {
     .tp_methods = pen_methods,
 };
 
-/* parse_frames(block, base, limit, journal_id, segment_id, max_frames)
-   -> ([(offset, end, kind, sequence, accepted, payload), …], consumed, stop) */
-PyObject *parse_frames(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    (void)module;
-    if (count != 6 || !PyBytes_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "parse_frames takes bytes and five integers");
-        return NULL;
-    }
-    const char *block = PyBytes_AS_STRING(args[0]);
-    long long size = PyBytes_GET_SIZE(args[0]);
-    long long base = PyLong_AsLongLong(args[1]), limit = PyLong_AsLongLong(args[2]);
-    uint64_t journal_id = PyLong_AsUnsignedLongLongMask(args[3]);
-    uint32_t segment_id = (uint32_t)PyLong_AsUnsignedLongMask(args[4]);
-    long long max_frames = PyLong_AsLongLong(args[5]);
-    if (PyErr_Occurred())
-        return NULL;
-    PyObject *frames = PyList_New(0);
-    if (frames == NULL)
-        return NULL;
-    long long at = 0;
+/* Frames at the start of a block, and room for what they hold. */
+typedef struct {
+    uint64_t journal_id, sequence, accepted, accepted_before;
+    uint32_t segment_id;
+    long long base, limit, size, end, most, frames;
+    char *text, *sizes, *counts; /* where the next line goes */
     const char *stop;
+} Run;
+
+/* Verify frames, and copy what they hold. */
+static void take_frames(Run *run, const char *block)
+{
+    long long at = 0;
     for (;;) {
-        if (PyList_GET_SIZE(frames) >= max_frames) { stop = "full"; break; }
-        if (base + at + HEADER_BYTES > limit) { stop = "end"; break; }
-        if (at + HEADER_BYTES > size) { stop = "more"; break; }
+        if (run->frames >= run->most) { run->stop = "full"; break; }
+        if (run->base + at + HEADER_BYTES > run->limit) { run->stop = "end"; break; }
+        if (at + HEADER_BYTES > run->size) { run->stop = "more"; break; }
         const char *frame = block + at;
         uint32_t magic = load32(frame), length = load32(frame + 4), kind = load32(frame + 12);
         uint64_t sequence = load64(frame + 16), accepted = load64(frame + 24);
-        if (magic != MAGIC) { stop = magic == 0 && length == 0 ? "end" : "bad"; break; }
+        if (magic != MAGIC) { run->stop = magic == 0 && length == 0 ? "end" : "bad"; break; }
         long long end = at + HEADER_BYTES + (long long)length;
-        if (base + end > limit) { stop = "bad"; break; } /* checked before anything is read */
-        if (end > size) { stop = "more"; break; }
+        if (run->base + end > run->limit) { run->stop = "bad"; break; } /* before it is read */
+        if (end > run->size) { run->stop = "more"; break; }
         uint32_t payload_bytes = kind == VOID ? 0 : length;
-        uint32_t crc = frame_crc(journal_id, segment_id, (uint32_t)(base + at), length, kind,
-                                 sequence, accepted,
+        uint32_t crc = frame_crc(run->journal_id, run->segment_id, (uint32_t)(run->base + at),
+                                 length, kind, sequence, accepted,
                                  crc32_more(0, frame + HEADER_BYTES, payload_bytes));
-        if (crc != load32(frame + 8) || kind < RECORD || kind > GAP) { stop = "bad"; break; }
-        long long following = ALIGNED(end);
-        PyObject *item = Py_BuildValue("LLIKKy#", base + at, base + following, kind,
-                                       (unsigned long long)sequence, (unsigned long long)accepted,
-                                       frame + HEADER_BYTES, (Py_ssize_t)payload_bytes);
-        if (item == NULL || PyList_Append(frames, item) < 0) {
-            Py_XDECREF(item);
-            Py_DECREF(frames);
-            return NULL;
+        if (crc != load32(frame + 8) || kind < RECORD || kind > GAP) { run->stop = "bad"; break; }
+        if (run->frames++ == 0)
+            run->accepted_before = accepted - (kind == RECORD);
+        if (kind != VOID) {
+            memcpy(run->text, frame + HEADER_BYTES, length);
+            run->text += length;
+            store32(run->sizes, length);
+            run->sizes += 4;
+            *run->counts++ = kind == RECORD;
         }
-        Py_DECREF(item);
-        at = following;
+        run->sequence = sequence;
+        run->accepted = accepted;
+        at = ALIGNED(end);
     }
-    return Py_BuildValue("NLs", frames, at, stop);
+    run->end = run->base + at;
+}
+
+/* read_lines(block, base, limit, journal_id, segment_id, max_frames)
+   -> (text, sizes, counts, frames, accepted_before, end, sequence, accepted, stop)
+   Frames are looked at and copied without the GIL. */
+PyObject *read_lines(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    (void)module;
+    if (count != 6 || !PyBytes_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "read_lines takes bytes and five integers");
+        return NULL;
+    }
+    const char *block = PyBytes_AS_STRING(args[0]);
+    Run run = {.size = PyBytes_GET_SIZE(args[0]),
+               .base = PyLong_AsLongLong(args[1]),
+               .limit = PyLong_AsLongLong(args[2]),
+               .journal_id = PyLong_AsUnsignedLongLongMask(args[3]),
+               .segment_id = (uint32_t)PyLong_AsUnsignedLongMask(args[4]),
+               .most = PyLong_AsLongLong(args[5])};
+    if (PyErr_Occurred())
+        return NULL;
+    /* Room for the most that there can be; what isn't used is given back. */
+    Py_ssize_t most = run.size / HEADER_BYTES < run.most ? run.size / HEADER_BYTES : run.most;
+    PyObject *text = PyBytes_FromStringAndSize(NULL, run.size);
+    PyObject *sizes = PyBytes_FromStringAndSize(NULL, most < 0 ? 0 : most * 4);
+    PyObject *counts = PyBytes_FromStringAndSize(NULL, most < 0 ? 0 : most);
+    if (text == NULL || sizes == NULL || counts == NULL)
+        goto failed;
+    run.text = PyBytes_AS_STRING(text);
+    run.sizes = PyBytes_AS_STRING(sizes);
+    run.counts = PyBytes_AS_STRING(counts);
+    Py_BEGIN_ALLOW_THREADS
+    take_frames(&run, block);
+    Py_END_ALLOW_THREADS
+    if (_PyBytes_Resize(&text, run.text - PyBytes_AS_STRING(text)) < 0 ||
+        _PyBytes_Resize(&sizes, run.sizes - PyBytes_AS_STRING(sizes)) < 0 ||
+        _PyBytes_Resize(&counts, run.counts - PyBytes_AS_STRING(counts)) < 0)
+        goto failed;
+    return Py_BuildValue("NNNLKLKKs", text, sizes, counts, run.frames,
+                         (unsigned long long)run.accepted_before, run.end,
+                         (unsigned long long)run.sequence, (unsigned long long)run.accepted,
+                         run.stop);
+failed:
+    Py_XDECREF(text);
+    Py_XDECREF(sizes);
+    Py_XDECREF(counts);
+    return NULL;
 }

@@ -47,7 +47,8 @@ static PyMethodDef functions[] = {
     {"plain_lines", (PyCFunction)(void (*)(void))plain_lines, METH_FASTCALL, NULL},
     {"set_twins", (PyCFunction)(void (*)(void))set_twins, METH_FASTCALL, NULL},
     {"bind_rows", (PyCFunction)(void (*)(void))bind_rows, METH_FASTCALL, NULL},
-    {"parse_frames", (PyCFunction)(void (*)(void))parse_frames, METH_FASTCALL, NULL},
+    {"is_plain_batch", (PyCFunction)(void (*)(void))is_plain_batch, METH_FASTCALL, NULL},
+    {"read_lines", (PyCFunction)(void (*)(void))read_lines, METH_FASTCALL, NULL},
     {"set_failpoint", set_failpoint, METH_O, NULL},
     {NULL}};
 

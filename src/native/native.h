@@ -1,9 +1,10 @@
 /* What the request path and the writer's reading cost most for, in C.
 
    Each part has a twin in Python that does the same and is what the tests compare it with:
-   where no compiler was at hand when dashcam was installed, the twins run alone. Everything
-   here holds the GIL from its beginning to its end, so each call is one step for every other
-   thread, and no signal handler or finalizer comes between. */
+   where no compiler was at hand when dashcam was installed, the twins run alone. On the request
+   path everything holds the GIL from its beginning to its end, so each call is one step for
+   every other thread, and no signal handler or finalizer comes between; what only the writer
+   calls gives it away where it can (frame.c reading, batch.c, rows.c). */
 
 #ifndef DASHCAM_NATIVE_H
 #define DASHCAM_NATIVE_H
@@ -226,7 +227,8 @@ PyObject *identify_of(PyObject *recorder);
 Pen *pen_of(PyObject *journal);
 Slots *slots_of(PyObject *journal);
 
-/* line.c, shapes.c, rows.c */
+/* batch.c, line.c, shapes.c, rows.c */
+PyObject *is_plain_batch(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *bind_rows(PyObject *module, PyObject *const *args, Py_ssize_t count);
 int put_plain_line(Out *out, Observed *observed);
 PyObject *plain_line(PyObject *module, PyObject *observed);
@@ -236,7 +238,7 @@ enum { SCHEME = 1, TOKEN = 2, NAMED = 4, URL = 8 }; /* as in redaction/scrub.py 
 int is_shapeless(const uint8_t *at, const uint8_t *end, int ignored);
 PyObject *find_shapes(PyObject *module, PyObject *text);
 PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count);
-PyObject *parse_frames(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *read_lines(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *set_failpoint(PyObject *module, PyObject *callable);
 
 #endif

@@ -396,7 +396,7 @@ static PyObject *make_values(const Plan *plan, const Slice *slices, Py_ssize_t r
                 goto failed;
             PyTuple_SET_ITEM(values, place++, value);
         }
-    return Py_BuildValue("NNN", shared_columns, varying_columns, values);
+    return Py_BuildValue("nNNN", rows, shared_columns, varying_columns, values);
 failed:
     Py_XDECREF(shared_columns);
     Py_XDECREF(varying_columns);
@@ -429,9 +429,20 @@ static int read_plan(Plan *plan, PyObject *keys, PyObject *kinds, PyObject *outc
     return 1;
 }
 
-/* bind_rows(lines, rows, first, keys, kinds, outcomes) -> (columns that are the same in all rows
-   and not null, columns that vary, values: `first`, those shared, then the varying ones row by
-   row); None where the twin shall do it */
+/* Count the lines of a text. */
+static Py_ssize_t count_lines(const char *at, const char *end)
+{
+    Py_ssize_t lines = 0;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        at++;
+        lines++;
+    }
+    return lines;
+}
+
+/* bind_rows(lines, most rows, first, keys, kinds, outcomes) -> (rows, columns that are the same in
+   all rows and not null, columns that vary, values: `first`, those shared, then the varying ones
+   row by row); None where the twin shall do it */
 PyObject *bind_rows(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
@@ -439,14 +450,19 @@ PyObject *bind_rows(PyObject *module, PyObject *const *args, Py_ssize_t count)
     if (count != 6 || !PyBytes_Check(args[0]) || !PyTuple_Check(args[3]) ||
         !PyBytes_Check(args[4]) || !PyTuple_Check(args[5]) ||
         !read_plan(&plan, args[3], args[4], args[5])) {
-        PyErr_SetString(PyExc_TypeError, "bind_rows takes lines, rows, first, keys, kinds, outcomes");
+        PyErr_SetString(PyExc_TypeError, "bind_rows takes lines, most rows, first, keys, kinds, outcomes");
         return NULL;
     }
     const char *lines = PyBytes_AS_STRING(args[0]);
-    Py_ssize_t size = PyBytes_GET_SIZE(args[0]), rows = PyLong_AsSsize_t(args[1]);
-    if (rows == -1 && PyErr_Occurred())
+    Py_ssize_t size = PyBytes_GET_SIZE(args[0]), most = PyLong_AsSsize_t(args[1]), rows;
+    if (most == -1 && PyErr_Occurred())
         return NULL;
-    if (rows < 1 || rows > size || size > UINT32_MAX)
+    if (size > UINT32_MAX)
+        Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS
+    rows = count_lines(lines, lines + size);
+    Py_END_ALLOW_THREADS
+    if (rows < 1 || rows > most)
         Py_RETURN_NONE;
     char varies[MOST_COLUMNS];
     Slice *slices = PyMem_RawMalloc((size_t)rows * (size_t)plan.columns * sizeof(Slice));

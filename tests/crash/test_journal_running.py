@@ -93,8 +93,8 @@ class JournalMachine(RuleBasedStateMachine):
         source = Source(self.journal.path)
         chunk = source.read(max_records=most, max_bytes=100_000)
         if chunk.lines:
-            self.delivered += [line for line in chunk.lines if not line.startswith(b"gap")]
-            source.commit(chunk, stored=sum(chunk.counts))
+            self.delivered += [line for line in chunk.lines.split() if not line.startswith(b"gap")]
+            source.commit(chunk, stored=sum(chunk.lines.counts))
         source.close()
 
     @rule()

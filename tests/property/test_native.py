@@ -19,14 +19,16 @@ from tests.drive import http_scope
 from dashcam.capture.asgi import Capture
 from dashcam.capture.observed import PythonObserved
 from dashcam.capture.quick import quick_line
-from dashcam.exchange import FINISHED
-from dashcam.journal.frame import AMENDED, GAP, RECORD, parse, parse_in_python
+from dashcam.exchange import FINISHED, Exchange
+from dashcam.journal.frame import AMENDED, GAP, RECORD, read_lines, read_lines_in_python
+from dashcam.journal.lines import Lines
 from dashcam.journal.pen import PythonPen
 from dashcam.journal.slots import PythonSlots
 from dashcam.native import native
 from dashcam.redaction.json_text import plain_json
 from dashcam.redaction.rules import FIELDS, Names
 from dashcam.testing import MemoryRecorder
+from dashcam.writer.batch import is_plain_in_python
 
 pytestmark = pytest.mark.skipif(native is None, reason="dashcam._native was not compiled")
 
@@ -79,8 +81,8 @@ def test_pen(lines, journal_id, segment_id):
     cut=st.integers(0, MAP_BYTES),
     most=st.integers(1, 50),
 )
-def test_parse_frames(lines, flips, cut, most):
-    """Both parsers see the same in whole, damaged and cut blocks."""
+def test_read_lines(lines, flips, cut, most):
+    """Both see the same in whole, damaged and cut blocks."""
     (block, pen), _ = pens(7, 3)
     for line, kind in lines:
         pen.write(line, kind)
@@ -89,10 +91,43 @@ def test_parse_frames(lines, flips, cut, most):
         data[at] = value
     arguments = {"base": 64, "limit": MAP_BYTES, "journal_id": 7, "segment_id": 3}
     block = bytes(data[64:cut])
-    assert parse(block, **arguments, max_frames=most) == parse_in_python(
+    assert read_lines(block, **arguments, max_frames=most) == read_lines_in_python(
         block, **arguments, max_frames=most
     )
     pen.lift()
+
+
+@given(
+    parts=st.lists(
+        st.tuples(st.integers(0, 40), st.integers(0, 12), st.integers(0, 3)), max_size=20
+    ),
+    damage=st.none() | st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)),
+    before=st.none() | st.integers(1, 14),
+)
+def test_is_plain_batch(parts, damage, before):
+    """Both agree on which batch can go as it is, also where one byte of it is another."""
+    lines = [
+        msgspec.json.encode(
+            Exchange(
+                id=f"{number:036d}",
+                revision=revision,
+                request_timestamp=f"2026-01-{1 + day:02}T00:00:00.000000Z",
+            )
+        )
+        + b"\n"
+        for number, day, revision in parts
+    ]
+    if damage is not None and lines:
+        at = damage[0] % 110  # what is looked at
+        line = lines[damage[0] % len(lines)]
+        lines[damage[0] % len(lines)] = line[:at] + bytes([damage[1]]) + line[at + 1 :]
+    limit = b"" if before is None else b"2026-01-%02dT00:00:00.000000Z" % before
+    batch = Lines.of(lines, bytes(len(lines)))
+    plain = native.is_plain_batch(batch.text, batch.sizes, limit)
+    event("plain" if plain else "not plain")
+    assert plain == is_plain_in_python(batch, limit)
+    short = Lines.of([line[: damage[0] % 120 if damage else None] for line in lines], batch.counts)
+    assert native.is_plain_batch(short.text, short.sizes, limit) == is_plain_in_python(short, limit)
 
 
 @given(
@@ -501,7 +536,6 @@ BATCHES = st.lists(
 def test_bind_rows(batch, damage):
     """What the compiled reading of a batch takes is what msgspec takes, value by value."""
     from dashcam.errors import RowRefusedError
-    from dashcam.exchange import Exchange
     from dashcam.store import binding
     from dashcam.store.row import decode_rows
 
@@ -510,7 +544,7 @@ def test_bind_rows(batch, damage):
         lines[damage[0] % len(lines)] = damage[1]
     lines = bytes(lines)
     found = native.bind_rows(
-        lines, len(batch), "now", binding._KEYS, binding._KINDS, binding._OUTCOMES
+        lines, len(batch) + 1, "now", binding._KEYS, binding._KINDS, binding._OUTCOMES
     )
     event("taken" if found else "left")
     try:
@@ -520,7 +554,8 @@ def test_bind_rows(batch, damage):
         return
     if found is not None:
         assert len(rows) == len(batch)
-        shared, varying, values = found
+        count, shared, varying, values = found
+        assert count == len(batch)
         names = [["stored_at", *map(binding.COLUMNS.__getitem__, shared)]]
         names.append(list(map(binding.COLUMNS.__getitem__, varying)))
         assert rows_of(binding.Bound(len(batch), *names, values)) == rows_of(
@@ -543,7 +578,6 @@ def rows_of(bound) -> list[dict[str, object]]:
 
 def test_a_batch_of_the_recorder_is_bound_without_the_twin():
     """Lines as the recorder encodes them, with escapes and text that isn't ASCII."""
-    from dashcam.exchange import Exchange
     from dashcam.store import binding
 
     lines = b"".join(
@@ -562,7 +596,10 @@ def test_a_batch_of_the_recorder_is_bound_without_the_twin():
     )
     found = native.bind_rows(lines, 3, "now", binding._KEYS, binding._KINDS, binding._OUTCOMES)
     assert found is not None
-    _, varying, values = found
+    count, _, varying, values = found
+    assert count == 3
+    few = native.bind_rows(lines, 2, "now", binding._KEYS, binding._KINDS, binding._OUTCOMES)
+    assert few is None
     assert [binding.COLUMNS[number] for number in varying] == [
         "id",
         "request_timestamp",

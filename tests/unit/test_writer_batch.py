@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashcam.exchange import Exchange
+from dashcam.journal import Lines
 from dashcam.settings import Settings
-from dashcam.writer.batch import is_due, line_key, reduce_batch, split_expired
+from dashcam.writer.batch import is_due, line_key, reduce_batch
 from dashcam.writer.retry import backoff_s
 
 SETTINGS = Settings(environ={}, batch_size=10, batch_bytes=1000, batch_interval_s=1.0)
@@ -48,30 +49,50 @@ def test_a_batch_has_each_id_once_in_its_highest_revision(parts):
     """One line an id; weights add up to the records counted."""
     ids = [f"{number:036d}" for number in range(6)]
     lines = [line(id=ids[number], revision=revision) for number, revision, _ in parts]
-    entries = reduce_batch(lines, [counted for *_, counted in parts])
-    keys = [line_key(entry.line) for entry in entries]
+    reduced, expired = reduce_batch(
+        Lines.of(lines, bytes(counted for *_, counted in parts)), before=None
+    )
+    keys = [line_key(each) for each in reduced.split()]
     assert len({key for key, _ in keys}) == len(keys)
     highest = {}
     for number, revision, _ in parts:
         highest[ids[number].encode()] = max(revision, highest.get(ids[number].encode(), 0))
     assert dict(keys) == highest
-    assert sum(entry.weight for entry in entries) == sum(counted for *_, counted in parts)
+    assert (sum(reduced.counts), expired) == (sum(counted for *_, counted in parts), 0)
 
 
 def test_a_line_that_cant_be_read_is_kept_for_the_store_to_refuse():
     """Garbage is not dropped here: the store refuses it, and it goes to the failed file."""
-    entries = reduce_batch([b"garbage\n", line(), b"garbage\n"], [True, True, True])
-    assert [entry.line for entry in entries].count(b"garbage\n") == 2
+    lines = Lines.of([b"garbage\n", line(), b"garbage\n"], bytes([1, 1, 1]))
+    reduced, _ = reduce_batch(lines, before=None)
+    assert reduced.split().count(b"garbage\n") == 2
 
 
 def test_expired_records_are_taken_out():
     """Older than the retention: counted, not sent."""
     old = line(request_timestamp="2020-01-01T00:00:00.000000Z")
     new = line(request_timestamp="2026-01-01T00:00:00.000000Z")
-    entries = reduce_batch([old, new], [True, True])
-    fresh, expired = split_expired(entries, "2025-01-01T00:00:00.000000Z")
-    assert ([entry.line for entry in fresh], expired) == ([new], 1)
-    assert split_expired(entries, None) == (entries, 0)
+    lines = Lines.of([old, new], bytes([1, 1]))
+    fresh, expired = reduce_batch(lines, before="2025-01-01T00:00:00.000000Z")
+    assert (fresh.split(), list(fresh.counts), expired) == ([new], [1], 1)
+    assert reduce_batch(lines, before=None) == (lines, 0)
+
+
+def test_a_common_batch_goes_as_it_is():
+    """Nothing is taken apart where each id is there once and none is too old."""
+    lines = Lines.of([line() for _ in range(500)], bytes([1]) * 500)
+    assert reduce_batch(lines, before="2020-01-01T00:00:00.000000Z")[0] is lines
+
+
+def test_lines_are_taken_apart_as_they_were_put_together():
+    """Also halved, also empty ones and those without a newline."""
+    kept = [b"one\n", b"", b"two\nthree", b"four\n"]
+    lines = Lines.joined([Lines.of(kept[:2], b"\1\0"), Lines.of(kept[2:], b"\1\1")])
+    assert (lines.split(), lines.counts, len(lines)) == (kept, b"\1\0\1\1", 4)
+    first, second = lines.halves()
+    assert (first.split(), second.split()) == (kept[:2], kept[2:])
+    assert (first.counts, second.counts) == (b"\1\0", b"\1\1")
+    assert Lines.joined([]) == Lines()
 
 
 @given(st.integers(1, 500), st.floats(0, 1, exclude_max=True))

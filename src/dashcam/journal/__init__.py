@@ -2,6 +2,7 @@
 
 from dashcam.journal.appender import Journal
 from dashcam.journal.directory import filesystem_of, list_directories, sweep_unfinished
+from dashcam.journal.lines import Lines
 from dashcam.journal.lock import Lock
 from dashcam.journal.memory import MemoryJournal
 from dashcam.journal.open_table import Gap
@@ -11,6 +12,7 @@ __all__ = [
     "Chunk",
     "Gap",
     "Journal",
+    "Lines",
     "Lock",
     "MemoryJournal",
     "Source",

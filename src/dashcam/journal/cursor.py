@@ -17,18 +17,18 @@ from dashcam.journal.frame import (
     MORE,
     SEGMENT_HEADER_BYTES,
     VERSION,
-    Frame,
-    Parsed,
+    Found,
     SegmentHeader,
     decode_segment_header,
     find_frame,
-    parse,
+    read_lines,
 )
+from dashcam.journal.lines import Lines
 from dashcam.journal.segment import segment_ids, segment_name
 
 logger = logging.getLogger("dashcam")
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 2 << 20
 SET_ASIDE_BYTES = 1 << 20
 MOST_SET_ASIDE = 100
 
@@ -54,41 +54,45 @@ class Cursor:
         self._file_id = 0
         self._file_size = 0
 
-    def frames(
-        self, *, max_frames: int, max_bytes: int, step_over: bool
-    ) -> tuple[list[Frame], str, int]:
-        """Parse frames from the present position on, without passing them by.
+    def read(
+        self, *, max_frames: int, step_over: bool, block_bytes: int = BLOCK_BYTES
+    ) -> tuple[Found, int]:
+        """Read frames from the present position on, without passing them by.
 
         Args:
             max_frames: frames at most.
-            max_bytes: bytes at most, but one frame at least.
             step_over: whether damage is stepped over, where no frame precedes it.
+            block_bytes: read at once; more where one frame is larger.
 
         Returns:
-            The frames, why they end (END, MORE, FULL or BAD), and how many damaged stretches were
-            stepped over.
+            What was found, and how many damaged stretches were stepped over. Behind frames END
+            is but a candidate: what follows is looked at by the next call.
         """
         if not self.open_next():
-            return [], END, 0
+            return _nothing(self.position.offset, END), 0
         assert self._file is not None
         at = self.position.offset
-        wanted = max(min(max_bytes + 4096, BLOCK_BYTES), 4096)
+        wanted = block_bytes
         while True:
             block = os.pread(self._file, wanted, at)
-            parsed = self._parse(block, at, max_frames)
-            if parsed.frames or parsed.stop != MORE:
+            found = self._parse(block, at, max_frames)
+            if found.frames or found.stop != MORE:
                 break
             if len(block) < wanted:  # the file itself ends here: it was truncated
-                return [], END, self._set_aside(at, block) if step_over else 0
+                return _nothing(at, END), self._set_aside(at, block) if step_over else 0
             wanted = min(wanted * 4, self._file_size)
-        stop = parsed.stop
-        if parsed.frames or not step_over or stop == FULL:
-            # Frames first; what stops them is looked at when nothing precedes it.
-            return parsed.frames, MORE if parsed.frames else stop, 0
+        # Frames first; what stops them is looked at when nothing precedes it.
+        if found.frames or not step_over or found.stop == FULL:
+            return found, 0
         return self._step_over(at, max_frames)
 
-    def _parse(self, block: bytes, at: int, max_frames: int) -> Parsed:
-        return parse(
+    @property
+    def room(self) -> int:
+        """Bytes from the position to the end of the open segment."""
+        return self._file_size - self.position.offset
+
+    def _parse(self, block: bytes, at: int, max_frames: int) -> Found:
+        return read_lines(
             block,
             base=at,
             limit=self._file_size,
@@ -97,11 +101,13 @@ class Cursor:
             max_frames=max_frames,
         )
 
-    def _step_over(self, at: int, max_frames: int) -> tuple[list[Frame], str, int]:
+    def _step_over(self, at: int, max_frames: int) -> tuple[Found, int]:
         """Find the next frame behind damage, in a segment that nobody appends to any more."""
         assert self._file is not None
         if self._is_blank(at):
-            return [], END, 0  # the common end, without the memory of what is left of a segment
+            return _nothing(
+                at, END
+            ), 0  # the common end, without the memory of what is left of a segment
         rest = os.pread(self._file, max(self._file_size - at, 0), at)
         found = find_frame(
             rest,
@@ -113,14 +119,14 @@ class Cursor:
         )
         if found is None:
             torn = rest.rstrip(b"\0")
-            return [], END, self._set_aside(at, torn) if torn else 0
+            return _nothing(at, END), self._set_aside(at, torn) if torn else 0
         damaged = self._set_aside(at, rest[:found])
-        return self._parse(rest[found:], at + found, max_frames).frames, MORE, damaged
+        return self._parse(rest[found:], at + found, max_frames), damaged
 
     def _is_blank(self, at: int) -> bool:
         assert self._file is not None
         while block := os.pread(self._file, BLOCK_BYTES, at):
-            if block.count(0) != len(block):
+            if block != bytes(len(block)):
                 return False
             at += len(block)
         return True
@@ -143,10 +149,10 @@ class Cursor:
             pass
         return 1
 
-    def pass_by(self, frame: Frame) -> None:
-        """Go on behind a frame of the present segment."""
+    def pass_by(self, found: Found) -> None:
+        """Go on behind frames of the present segment."""
         self.position = Position(
-            self.position.segment_id, frame.end, frame.sequence, frame.accepted
+            self.position.segment_id, found.end, found.sequence, found.accepted
         )
 
     def is_sealed(self) -> bool:
@@ -224,6 +230,10 @@ class Cursor:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _nothing(at: int, stop: str) -> Found:
+    return Found(Lines(), 0, 0, at, 0, 0, stop)
 
 
 def read_header(path: Path, segment_id: int) -> SegmentHeader | None:

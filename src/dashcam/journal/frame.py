@@ -16,6 +16,7 @@ import struct
 from typing import NamedTuple
 from zlib import crc32
 
+from dashcam.journal.lines import Lines
 from dashcam.native import native
 
 VERSION = 1
@@ -142,25 +143,6 @@ def parse(
         segment_id: of the segment.
         max_frames: stop after so many.
     """
-    if native is not None:
-        found, consumed, stop = native.parse_frames(
-            block, base, limit, journal_id, segment_id, max_frames
-        )
-        return Parsed(list(map(Frame._make, found)), consumed, stop)
-    return parse_in_python(
-        block,
-        base=base,
-        limit=limit,
-        journal_id=journal_id,
-        segment_id=segment_id,
-        max_frames=max_frames,
-    )
-
-
-def parse_in_python(
-    block: bytes, *, base: int, limit: int, journal_id: int, segment_id: int, max_frames: int
-) -> Parsed:
-    """Do the same as `parse`, without the compiled module."""
     frames: list[Frame] = []
     at = 0
     size = len(block)
@@ -195,6 +177,66 @@ def parse_in_python(
         following = (end + ALIGNMENT - 1) & -ALIGNMENT
         frames.append(Frame(base + at, base + following, kind, sequence, accepted, payload))
         at = following
+
+
+class Found(NamedTuple):
+    """The lines of the frames at the start of a block, and what the frames say of themselves."""
+
+    lines: Lines
+    frames: int
+    accepted_before: int
+    """Records accepted before the first frame."""
+    end: int
+    """The offset behind the last frame."""
+    sequence: int
+    accepted: int
+    """The last frame's counters."""
+    stop: str
+    """As in `Parsed`."""
+
+
+def read_lines(
+    block: bytes, *, base: int, limit: int, journal_id: int, segment_id: int, max_frames: int
+) -> Found:
+    """Read the lines of the frames at the start of a block; arguments as of `parse`."""
+    if native is not None:
+        found = native.read_lines(block, base, limit, journal_id, segment_id, max_frames)
+        return Found(Lines(*found[:3]), *found[3:])
+    return read_lines_in_python(
+        block,
+        base=base,
+        limit=limit,
+        journal_id=journal_id,
+        segment_id=segment_id,
+        max_frames=max_frames,
+    )
+
+
+def read_lines_in_python(
+    block: bytes, *, base: int, limit: int, journal_id: int, segment_id: int, max_frames: int
+) -> Found:
+    """Do the same as `read_lines`, without the compiled module."""
+    frames, consumed, stop = parse(
+        block,
+        base=base,
+        limit=limit,
+        journal_id=journal_id,
+        segment_id=segment_id,
+        max_frames=max_frames,
+    )
+    if not frames:
+        return Found(Lines(), 0, 0, base, 0, 0, stop)
+    told = [frame for frame in frames if frame.kind != VOID]
+    first, last = frames[0], frames[-1]
+    return Found(
+        Lines.of((frame.payload for frame in told), bytes(frame.kind == RECORD for frame in told)),
+        len(frames),
+        first.accepted - (first.kind == RECORD),
+        base + consumed,
+        last.sequence,
+        last.accepted,
+        stop,
+    )
 
 
 def find_frame(

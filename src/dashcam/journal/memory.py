@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from dashcam.journal.checkpoint import Checkpoint, Position
+from dashcam.journal.lines import Lines
 from dashcam.journal.open_table import Gap
 from dashcam.journal.reader import Chunk
 
@@ -104,7 +105,7 @@ class MemoryJournal:
     def read(self, *, max_records: int, max_bytes: int) -> Chunk:
         """Read on, from where the last read ended."""
         lines: list[bytes] = []
-        counts: list[bool] = []
+        counts = bytearray()
         size = 0
         with self._lock:
             for line, counted in itertools.islice(
@@ -117,7 +118,7 @@ class MemoryJournal:
                     break
             self._read += len(lines)
             end = Position(1, 0, self._sequence + self._read, 0)
-        return Chunk(lines, counts, end)
+        return Chunk(Lines.of(lines, bytes(counts)), end)
 
     def rewind(self) -> None:
         """Go back to what was last committed."""

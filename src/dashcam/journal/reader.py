@@ -18,20 +18,22 @@ from dashcam.journal.directory import (
     read_owner,
     remove_directory,
 )
-from dashcam.journal.frame import END, RECORD, SEGMENT_HEADER_BYTES, VOID
+from dashcam.journal.frame import END, SEGMENT_HEADER_BYTES
+from dashcam.journal.lines import Lines
 from dashcam.journal.lock import Lock
 from dashcam.journal.open_table import Gap, read_table
 from dashcam.journal.segment import segment_ids, segment_name
 
 logger = logging.getLogger("dashcam")
 
+LEAST_BLOCK_BYTES = 64 << 10
+NEAR_END_BYTES = 1 << 20
+
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Lines in order, which of them count, and the position after them."""
+    """Lines in order, and the position after them."""
 
-    lines: list[bytes]
-    counts: list[bool]
-    """Whether the line is a record's first (not an amendment, nor a gap)."""
+    lines: Lines
     end: Position
     lost: int = 0
     """Records that damage has taken, between the chunk's start and its end."""
@@ -59,6 +61,8 @@ class Source:
         self._checkpoint_file: CheckpointFile | None = None
         self._swept_to = 0
         self._sweep_failed = False
+        self._expected_bytes = LEAST_BLOCK_BYTES
+        """What a read will find, judged by the last: more is for nothing, less is two calls."""
         self._cursor = self._cursor_at(Position())
         self.checkpoint = Checkpoint()
         self.rewind()
@@ -110,15 +114,18 @@ class Source:
         start = Position(position.segment_id, SEGMENT_HEADER_BYTES, 0, 0)
         cursor = self._cursor
         cursor.position = start
+        most = 1000
         while cursor.position.offset < position.offset:
-            frames, _, _ = cursor.frames(max_frames=1000, max_bytes=BLOCK_BYTES, step_over=True)
-            for frame in frames:
-                cursor.pass_by(frame)
-                if frame.end == position.offset and frame.sequence == position.sequence:
-                    return position
-            if not frames:
+            found, _ = cursor.read(max_frames=most, step_over=True)
+            if found.end > position.offset and most > 1:
+                most //= 2  # it may be the end of a frame among these
+                continue
+            if not found.frames:
                 break
-        return start
+            cursor.pass_by(found)
+        reached = cursor.position
+        fits = reached.offset == position.offset and reached.sequence == position.sequence
+        return position if fits and reached.segment_id == position.segment_id else start
 
     def read(self, *, max_records: int, max_bytes: int) -> Chunk:
         """Read on, from where the last read ended.
@@ -130,45 +137,45 @@ class Source:
         Returns:
             A chunk; with no lines when there is nothing new.
         """
-        lines: list[bytes] = []
-        counts: list[bool] = []
-        lost = damaged = size = 0
+        parts: list[Lines] = []
+        records = lost = damaged = size = taken = 0
+        block_bytes = self._expected_bytes
         cursor = self._cursor
-        while len(lines) < max_records and size < max_bytes:
+        while records < max_records and size < max_bytes:
             if not cursor.open_next():
                 break
             before = cursor.position
-            room = max_records - len(lines)
-            space = max_bytes - size
+            room = max_records - records
+            block_bytes = min(block_bytes, max_bytes - size + LEAST_BLOCK_BYTES)
             sealed = False
-            frames, stop, stretch = cursor.frames(max_frames=room, max_bytes=space, step_over=False)
-            if not frames:
+            found, stretch = cursor.read(max_frames=room, step_over=False, block_bytes=block_bytes)
+            if not found.frames:
                 # What follows is looked at once more after a "yes": nothing is appended then.
                 sealed = cursor.is_sealed()
                 if sealed:
-                    frames, stop, stretch = cursor.frames(
-                        max_frames=room, max_bytes=space, step_over=True
+                    found, stretch = cursor.read(
+                        max_frames=room, step_over=True, block_bytes=block_bytes
                     )
-            if frames:
+            damaged += stretch
+            if found.frames:
                 # Frames that follow each other miss nothing; counters tell what is missing before
                 # the first, but for a first one after a rescan.
-                first = frames[0]
-                missing = first.accepted - (first.kind == RECORD) - cursor.position.accepted
+                missing = found.accepted_before - before.accepted
                 if before.sequence and missing > 0:
                     lost += missing
-                told = [frame for frame in frames if frame.kind != VOID]
-                payloads = [frame.payload for frame in told]
-                lines += payloads
-                counts += [frame.kind == RECORD for frame in told]
-                size += sum(map(len, payloads))
-                cursor.pass_by(frames[-1])
-            damaged += stretch
-            if stop == END and sealed:
-                if not cursor.next_segment():
-                    break
-            elif not frames:
+                parts.append(found.lines)
+                records += len(found.lines)
+                size += len(found.lines.text)
+                taken += found.end - before.offset
+                more = 0 if found.stop == END else taken
+                block_bytes = max(LEAST_BLOCK_BYTES, min(more, BLOCK_BYTES))
+                cursor.pass_by(found)
+                if found.stop == END and cursor.room > NEAR_END_BYTES:
+                    break  # the tail of a segment in use: no look into the directory for that
+            elif not (found.stop == END and sealed and cursor.next_segment()):
                 break
-        return Chunk(lines, counts, cursor.position, lost, damaged)
+        self._expected_bytes = max(LEAST_BLOCK_BYTES, min(taken * 9 // 8, BLOCK_BYTES))
+        return Chunk(Lines.joined(parts), cursor.position, lost, damaged)
 
     def commit(self, chunk: Chunk, *, stored: int, failed: int = 0, expired: int = 0) -> None:
         """Note that everything up to a chunk's end is delivered; forget what is behind it.
@@ -232,12 +239,10 @@ class Source:
             last = None
             try:
                 while True:
-                    frames, _, _ = cursor.frames(
-                        max_frames=1000, max_bytes=BLOCK_BYTES, step_over=False
-                    )
-                    if not frames:
+                    found, _ = cursor.read(max_frames=1000, step_over=False)
+                    if not found.frames:
                         break
-                    cursor.pass_by(frames[-1])
+                    cursor.pass_by(found)
                     last = cursor.position
             finally:
                 cursor.close()

@@ -55,11 +55,10 @@ def bind(lines: bytes, stored_at: str, *, most_rows: int) -> list[Bound]:
     Raises:
         RowRefusedError: see `decode_rows`.
     """
-    count = lines.count(b"\n")
-    if native is not None and count <= most_rows:
-        found = native.bind_rows(lines, count, stored_at, _KEYS, _KINDS, _OUTCOMES)
+    if native is not None:
+        found = native.bind_rows(lines, most_rows, stored_at, _KEYS, _KINDS, _OUTCOMES)
         if found is not None:
-            shared, varying, values = found
+            count, shared, varying, values = found
             return [Bound(count, ["stored_at", *_names(shared)], _names(varying), values)]
     rows = decode_rows(lines)
     return [

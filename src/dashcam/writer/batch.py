@@ -2,6 +2,8 @@
 
 import msgspec
 
+from dashcam.journal import Lines
+from dashcam.native import native
 from dashcam.settings import Settings
 
 _PREFIX = b'{"id":"'
@@ -9,7 +11,8 @@ _REVISION = b'","revision":'
 _ID = slice(7, 43)
 _REVISION_PLACE = slice(43, 56)
 _TIMESTAMP = b'"request_timestamp":"'
-_TIMESTAMP_PLACE = slice(58, 106)
+_TIMESTAMP_PLACE = slice(58, 79)
+_BEGAN = slice(79, 106)
 
 
 class _Key(msgspec.Struct):
@@ -18,13 +21,6 @@ class _Key(msgspec.Struct):
 
 
 _decode_key = msgspec.json.Decoder(_Key).decode
-
-
-class Entry(msgspec.Struct):
-    """One line to be sent, and how many accepted records it stands for (0: an amendment)."""
-
-    line: bytes
-    weight: int
 
 
 def is_due(settings: Settings, *, records: int, size: int, waiting_s: float, at_once: bool) -> bool:
@@ -60,55 +56,64 @@ def line_key(line: bytes) -> tuple[bytes, int]:
     return key.id.encode("utf-8", "replace"), key.revision
 
 
-def reduce_batch(lines: list[bytes], counts: list[bool]) -> list[Entry]:
+def reduce_batch(lines: Lines, *, before: str | None) -> tuple[Lines, int]:
     """Keep one line an id, that of the highest revision, in the order of first appearance.
 
-    PostgreSQL refuses to touch a row twice in one statement.
+    PostgreSQL refuses to touch a row twice in one statement. What began before a time is taken
+    out: it would be deleted as soon as it is stored.
 
     Args:
         lines: encoded exchanges.
-        counts: which of them are the first line of a record.
+        before: the time, as in a line; None to take out nothing.
+
+    Returns:
+        The lines; each counts for all records of its id. And how many records were taken out.
     """
-    ids = [
-        line[_ID] for line in lines if line[:7] == _PREFIX and line[_REVISION_PLACE] == _REVISION
-    ]
-    if len(set(ids)) == len(lines) == len(ids):
-        return list(map(Entry, lines, counts))  # the common batch: each id once
-    kept: dict[bytes, tuple[int, Entry]] = {}
-    for number, (line, counted) in enumerate(zip(lines, counts, strict=True)):
+    limit = b"" if before is None else before.encode()
+    if _is_plain(lines, limit):
+        return lines, 0
+    kept: dict[bytes, tuple[int, bytes, int]] = {}
+    for number, (line, count) in enumerate(zip(lines.split(), lines.counts, strict=True)):
         try:
             key, revision = line_key(line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             key, revision = b"?%d" % number, 0  # the store will refuse it
-        known = kept.get(key)
-        if known is None:
-            kept[key] = (revision, Entry(line, int(counted)))
-            continue
-        known[1].weight += counted
-        if revision > known[0]:
-            known[1].line = line
-            kept[key] = (revision, known[1])
-    return [entry for _, entry in kept.values()]
+        known_revision, known, known_count = kept.get(key, (-1, b"", 0))
+        newer = revision > known_revision
+        kept[key] = (
+            revision if newer else known_revision,
+            line if newer else known,
+            known_count + count,
+        )
+    fresh = [(line, count) for _, line, count in kept.values() if not _is_older(line, limit)]
+    counts = [count for _, count in fresh]
+    expired = sum(count for _, _, count in kept.values()) - sum(counts)
+    return Lines.of((line for line, _ in fresh), counts), expired
 
 
-def split_expired(entries: list[Entry], before: str | None) -> tuple[list[Entry], int]:
-    """Take out what began before a time: it would be deleted as soon as it is stored.
+def _is_plain(lines: Lines, limit: bytes) -> bool:
+    if native is not None:
+        return native.is_plain_batch(lines.text, lines.sizes, limit)
+    return is_plain_in_python(lines, limit)
 
-    Returns:
-        The rest, and how many records were taken out.
-    """
-    if before is None:
-        return entries, 0
-    mark, limit = _TIMESTAMP, before.encode()
-    began_at = [entry.line[_TIMESTAMP_PLACE] for entry in entries]
-    if entries and min(began_at) >= mark + limit and max(began_at).startswith(mark):
-        return entries, 0  # the common batch: all begin alike, and none is old
-    fresh, expired = [], 0
-    for entry in entries:
-        at = entry.line.find(mark, 0, 200)
-        began = entry.line[at + len(mark) : at + len(mark) + 27]
-        if at >= 0 and len(began) == 27 and began < limit:
-            expired += entry.weight
-        else:
-            fresh.append(entry)
-    return fresh, expired
+
+def is_plain_in_python(lines: Lines, limit: bytes) -> bool:
+    """Tell whether a batch can go as it is: the common one, each id once and none too old."""
+    split = lines.split()
+    ids = {line[_ID] for line in split}
+    return len(ids) == len(split) and all(
+        line[:7] == _PREFIX
+        and line[_REVISION_PLACE] == _REVISION
+        and line[56:57].isdigit()
+        and line[57:58] == b","
+        and line[_TIMESTAMP_PLACE] == _TIMESTAMP
+        and len(line) > _BEGAN.stop
+        and line[_BEGAN] >= limit
+        for line in split
+    )
+
+
+def _is_older(line: bytes, limit: bytes) -> bool:
+    at = line.find(_TIMESTAMP, 0, 200)
+    began = line[at + len(_TIMESTAMP) : at + len(_TIMESTAMP) + 27]
+    return at >= 0 and len(began) == 27 and began < limit

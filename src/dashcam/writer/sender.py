@@ -14,9 +14,9 @@ from dashcam.errors import (
     StoreSetupError,
     StoreUnavailableError,
 )
+from dashcam.journal import Lines
 from dashcam.settings import Settings
 from dashcam.store.base import Store
-from dashcam.writer.batch import Entry
 from dashcam.writer.failed_logs import FailedLogs, error_text
 from dashcam.writer.retry import backoff_s
 from dashcam.writer.status import WriterStatus
@@ -64,14 +64,14 @@ class Sender:
         self._status = status
         self._jitter = jitter
 
-    def send(self, entries: list[Entry]) -> int:
-        """Store entries, or put them in the failed file; give how many records went there.
+    def send(self, lines: Lines) -> int:
+        """Store lines, or put them in the failed file; give how many records went there.
 
         Raises:
-            Stopped: the writer must end; some entries may be stored already.
+            Stopped: the writer must end; some lines may be stored already.
         """
         failed = 0
-        parts = [entries]
+        parts = [lines]
         while parts:
             part = parts.pop()
             refusal = self._insert(part)
@@ -81,21 +81,19 @@ class Sender:
             if len(part) > 1:
                 if failpoint.ACTIVE:
                     failpoint.failpoint("mid_bisect")
-                half = len(part) // 2
-                parts += (part[half:], part[:half])
+                parts += reversed(part.halves())
                 continue
-            self._give_up(part[0], refusal)
-            failed += part[0].weight
+            self._give_up(part.text, refusal)
+            failed += sum(part.counts)
         return failed
 
-    def _insert(self, part: list[Entry]) -> BaseException | None:
+    def _insert(self, part: Lines) -> BaseException | None:
         """Insert, however long it takes; give the error when the rows are refused."""
-        lines = b"".join(entry.line for entry in part)
         unknown = 0
         attempt = 0
         while True:
             try:
-                self._store.insert(lines)
+                self._store.insert(part.text)
             except RowRefusedError as error:
                 self._status.state = "running"
                 return error
@@ -146,11 +144,11 @@ class Sender:
         hint = "records wait in the journal"
         self._trouble(kind, f"the store doesn't take records: {error_text(error)}; {hint}")
 
-    def _give_up(self, entry: Entry, refusal: BaseException) -> None:
+    def _give_up(self, line: bytes, refusal: BaseException) -> None:
         attempt = 0
         while True:
             try:
-                self._failed_logs.add(entry.line, error=error_text(refusal), attempts=attempt + 1)
+                self._failed_logs.add(line, error=error_text(refusal), attempts=attempt + 1)
             except OSError as error:
                 attempt += 1
                 self._status.state = "retrying"
