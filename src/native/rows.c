@@ -459,22 +459,23 @@ PyObject *bind_rows(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return NULL;
     if (size > UINT32_MAX)
         Py_RETURN_NONE;
+    char varies[MOST_COLUMNS];
+    Slice *slices = NULL;
+    char *arena = NULL;
+    PyObject *result = NULL;
+    int has_memory = 1, well = 0;
     Py_BEGIN_ALLOW_THREADS
     rows = count_lines(lines, lines + size);
+    if (rows >= 1 && rows <= most) {
+        slices = PyMem_RawMalloc((size_t)rows * (size_t)plan.columns * sizeof(Slice));
+        arena = PyMem_RawMalloc((size_t)size);
+        has_memory = slices != NULL && arena != NULL;
+        well = has_memory && take_apart(&plan, lines, lines + size, slices, rows, arena, varies);
+    }
     Py_END_ALLOW_THREADS
-    if (rows < 1 || rows > most)
-        Py_RETURN_NONE;
-    char varies[MOST_COLUMNS];
-    Slice *slices = PyMem_RawMalloc((size_t)rows * (size_t)plan.columns * sizeof(Slice));
-    char *arena = PyMem_RawMalloc((size_t)size);
-    PyObject *result = NULL;
-    int well = 0;
-    if (slices == NULL || arena == NULL) {
+    if (!has_memory) {
         PyErr_NoMemory();
     } else {
-        Py_BEGIN_ALLOW_THREADS
-        well = take_apart(&plan, lines, lines + size, slices, rows, arena, varies);
-        Py_END_ALLOW_THREADS
         if (well) {
             result = make_values(&plan, slices, rows, varies, args[2]);
             if (result == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
