@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
+from dashcam import failpoint
 from dashcam.journal import Journal, Source
+from dashcam.native import native
 
 FINGERPRINT = "ab" * 8
 
@@ -29,6 +33,26 @@ def read_all(source: Source, *, commit: bool = False) -> list[bytes]:
             source.commit(chunk, stored=sum(chunk.lines.counts))
         if not chunk.lines:
             return lines
+
+
+def append_void(journal: Journal, *, place: str = "publish") -> None:
+    """Let an append fail in its middle: it leaves a frame that says nothing."""
+
+    def fail(name: str) -> None:
+        if name == place:
+            raise failpoint.FailpointError(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(failpoint, "ACTIVE", True)
+        patch.setattr(failpoint, "failpoint", fail)
+        if native is not None:
+            native.set_failpoint(fail)
+        try:
+            with pytest.raises(failpoint.FailpointError):
+                journal.append(b"short")
+        finally:
+            if native is not None:
+                native.set_failpoint(None)
 
 
 def abandon(journal: Journal) -> Path:

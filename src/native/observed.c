@@ -376,6 +376,21 @@ static PyObject *open_asgi(PyTypeObject *type, PyObject *const *args, Py_ssize_t
     return (PyObject *)self;
 }
 
+/* Read a Content-Length; None where it isn't one. */
+static PyObject *length_of(const char *digits, Py_ssize_t size)
+{
+    long long length = 0;
+    for (Py_ssize_t i = 0; i < size; i++) {
+        if (digits[i] < '0' || digits[i] > '9')
+            Py_RETURN_NONE;
+        if (i < 18)
+            length = length * 10 + (digits[i] - '0');
+    }
+    if (size == 0)
+        Py_RETURN_NONE;
+    return size <= 18 ? PyLong_FromLongLong(length) : PyLong_FromString(digits, NULL, 10);
+}
+
 /* Take notice of the response's status, headers and content length; 0 with an error set. */
 int observed_respond(Observed *self, PyObject *status_code, PyObject *raw)
 {
@@ -396,13 +411,7 @@ int observed_respond(Observed *self, PyObject *status_code, PyObject *raw)
         PyObject *name = PySequence_Fast_GET_ITEM(pair, 0), *value = PySequence_Fast_GET_ITEM(pair, 1);
         if (PyBytes_Check(name) && PyBytes_Check(value) && PyBytes_GET_SIZE(name) == 14 &&
             PyOS_strnicmp(PyBytes_AS_STRING(name), "content-length", 14) == 0) {
-            const char *digits = PyBytes_AS_STRING(value);
-            Py_ssize_t size = PyBytes_GET_SIZE(value), at = 0;
-            while (at < size && digits[at] >= '0' && digits[at] <= '9')
-                at++;
-            PyObject *length = size == 0 || at < size
-                                   ? Py_NewRef(Py_None)
-                                   : PyLong_FromString(digits, NULL, 10);
+            PyObject *length = length_of(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value));
             if (length == NULL) {
                 Py_DECREF(pair);
                 goto failed;

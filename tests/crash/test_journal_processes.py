@@ -7,12 +7,10 @@ import sys
 import threading
 
 import pytest
-from tests.journals import abandon, open_journal, read_all, read_dead
+from tests.journals import abandon, append_void, open_journal, read_all, read_dead
 from tests.processes import ROOT, wait_until
 
-from dashcam import failpoint
 from dashcam.journal import Lock, Source, list_directories
-from dashcam.native import native
 
 APPENDER = """
 import sys, os
@@ -151,26 +149,12 @@ def test_threads_and_signals_append_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["mid_copy", "publish"])
-def test_a_copy_that_fails_publishes_a_void_frame(tmp_path, monkeypatch, place):
+def test_a_copy_that_fails_publishes_a_void_frame(tmp_path, place):
     """An exception in the middle of an append: that place says nothing, what follows is read."""
     journal = open_journal(tmp_path)
     journal.append(b"one")
 
-    def fail(name):
-        if name == place:
-            raise failpoint.FailpointError(name)
-
-    monkeypatch.setattr(failpoint, "ACTIVE", True)
-    monkeypatch.setattr(failpoint, "failpoint", fail)
-    if native is not None:
-        native.set_failpoint(fail)
-    try:
-        with pytest.raises(failpoint.FailpointError):
-            journal.append(b"short")
-    finally:
-        monkeypatch.undo()
-        if native is not None:
-            native.set_failpoint(None)
+    append_void(journal, place=place)
     assert journal.append(b"two")
     assert (journal.accepted, journal.dropped) == (2, 1)
     source = Source(journal.path)

@@ -16,6 +16,8 @@ from tests.processes import wait_until
 
 from dashcam import Exchange, Recorder, Settings
 from dashcam.journal import Source, list_directories
+from dashcam.journal import keeper as keeper_module
+from dashcam.journal.keeper import Rate
 
 
 def test_a_removed_directory_is_replaced(tmp_path, caplog):
@@ -56,6 +58,46 @@ def test_a_read_only_file_system_costs_records_not_requests(tmp_path):
         journal.close()
     finally:
         subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_rate_is_measured_over_half_a_second():
+    """Looks that come sooner change nothing."""
+    rate = Rate()
+    assert rate.measure(1000, 10.0) == 0.0
+    assert rate.measure(9000, 10.1) == 0.0
+    assert rate.measure(2000, 10.5) == 2000.0
+    assert rate.measure(9000, 10.6) == 2000.0
+    assert rate.measure(3000, 12.5) == 500.0
+
+
+def test_segments_are_made_of_large_pages_while_they_fill_quickly(tmp_path, monkeypatch):
+    """From a rate on, and no longer than it lasts: also those made ready meanwhile."""
+    journal = open_journal(tmp_path, segment_bytes=4 << 20, journal_bytes=256 << 20)
+    keeper = journal._keeper
+    keeper._stopping = True
+    journal.bell.ring()
+    keeper._thread.join(10)
+    keeper._stopping = False
+    now_s = [time.monotonic() + 1]
+    monkeypatch.setattr(keeper_module.time, "monotonic", lambda: now_s[0])
+    keeper.tick()
+    assert not journal.large
+    for _ in range(6):
+        now_s[0] += 0.6
+        for _ in range(12):
+            assert journal.append(b"x" * (1 << 20))
+            keeper._prepare()
+        keeper.tick()
+    assert journal.large
+    segments = [journal.segment, *journal.prepared]
+    assert all(segment._is_large for segment in segments)
+    for _ in range(3):
+        now_s[0] += 1.0
+        assert journal.append(b"x")
+        keeper.tick()
+    assert not journal.large
+    assert not any(segment._is_large for segment in segments)
+    journal.close()
 
 
 class JournalMachine(RuleBasedStateMachine):

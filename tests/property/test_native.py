@@ -20,7 +20,17 @@ from dashcam.capture.asgi import Capture
 from dashcam.capture.observed import PythonObserved
 from dashcam.capture.quick import quick_line
 from dashcam.exchange import FINISHED, Exchange
-from dashcam.journal.frame import AMENDED, GAP, RECORD, read_lines, read_lines_in_python
+from dashcam.journal.frame import (
+    AMENDED,
+    FRAME_AFTER_PUBLISHED,
+    GAP,
+    RECORD,
+    VOID,
+    frame_crc,
+    parse,
+    read_lines,
+    read_lines_in_python,
+)
 from dashcam.journal.lines import Lines
 from dashcam.journal.pen import PythonPen
 from dashcam.journal.slots import PythonSlots
@@ -80,16 +90,32 @@ def test_pen(lines, journal_id, segment_id):
     flips=st.lists(st.tuples(st.integers(0, MAP_BYTES - 1), st.integers(0, 255)), max_size=4),
     cut=st.integers(0, MAP_BYTES),
     most=st.integers(1, 50),
+    voids=st.sets(st.integers(0, 39)),
 )
-def test_read_lines(lines, flips, cut, most):
-    """Both see the same in whole, damaged and cut blocks."""
+def test_read_lines(lines, flips, cut, most, voids):
+    """Both see the same in whole, damaged and cut blocks, also where frames say nothing."""
     (block, pen), _ = pens(7, 3)
     for line, kind in lines:
         pen.write(line, kind)
     data = bytearray(block[:])
+    arguments = {"base": 64, "limit": MAP_BYTES, "journal_id": 7, "segment_id": 3}
+    frames = parse(bytes(data[64:]), **arguments, max_frames=100).frames
+    for number in voids & set(range(len(frames))):
+        void = frames[number]
+        crc = frame_crc(
+            journal_id=7,
+            segment_id=3,
+            offset=void.offset,
+            length=len(void.payload),
+            kind=VOID,
+            sequence=void.sequence,
+            accepted=void.accepted,
+            payload_crc=0,
+        )
+        after = FRAME_AFTER_PUBLISHED.pack(crc, VOID, void.sequence, void.accepted)
+        data[void.offset + 8 : void.offset + 8 + len(after)] = after
     for at, value in flips:
         data[at] = value
-    arguments = {"base": 64, "limit": MAP_BYTES, "journal_id": 7, "segment_id": 3}
     block = bytes(data[64:cut])
     assert read_lines(block, **arguments, max_frames=most) == read_lines_in_python(
         block, **arguments, max_frames=most

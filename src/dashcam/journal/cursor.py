@@ -53,9 +53,16 @@ class Cursor:
         self._file: int | None = None
         self._file_id = 0
         self._file_size = 0
+        self._torn: tuple[int, int] | None = None
+        """Segment and offset of the last torn tail: it is told once, however often it is seen."""
 
     def read(
-        self, *, max_frames: int, step_over: bool, block_bytes: int = BLOCK_BYTES
+        self,
+        *,
+        max_frames: int,
+        step_over: bool,
+        block_bytes: int = BLOCK_BYTES,
+        upto: int | None = None,
     ) -> tuple[Found, int]:
         """Read frames from the present position on, without passing them by.
 
@@ -63,6 +70,7 @@ class Cursor:
             max_frames: frames at most.
             step_over: whether damage is stepped over, where no frame precedes it.
             block_bytes: read at once; more where one frame is larger.
+            upto: an offset in the segment; a frame that reaches beyond it is bad.
 
         Returns:
             What was found, and how many damaged stretches were stepped over. Behind frames END
@@ -75,7 +83,7 @@ class Cursor:
         wanted = block_bytes
         while True:
             block = os.pread(self._file, wanted, at)
-            found = self._parse(block, at, max_frames)
+            found = self._parse(block, at, max_frames, upto)
             if found.frames or found.stop != MORE:
                 break
             if len(block) < wanted:  # the file itself ends here: it was truncated
@@ -91,11 +99,11 @@ class Cursor:
         """Bytes from the position to the end of the open segment."""
         return self._file_size - self.position.offset
 
-    def _parse(self, block: bytes, at: int, max_frames: int) -> Found:
+    def _parse(self, block: bytes, at: int, max_frames: int, upto: int | None = None) -> Found:
         return read_lines(
             block,
             base=at,
-            limit=self._file_size,
+            limit=self._file_size if upto is None else min(upto, self._file_size),
             journal_id=self._journal_id,
             segment_id=self.position.segment_id,
             max_frames=max_frames,
@@ -104,10 +112,8 @@ class Cursor:
     def _step_over(self, at: int, max_frames: int) -> tuple[Found, int]:
         """Find the next frame behind damage, in a segment that nobody appends to any more."""
         assert self._file is not None
-        if self._is_blank(at):
-            return _nothing(
-                at, END
-            ), 0  # the common end, without the memory of what is left of a segment
+        if self._is_blank(at):  # the common end, without the memory of what is left of a segment
+            return _nothing(at, END), 0
         rest = os.pread(self._file, max(self._file_size - at, 0), at)
         found = find_frame(
             rest,
@@ -118,7 +124,8 @@ class Cursor:
             segment_id=self.position.segment_id,
         )
         if found is None:
-            torn = rest.rstrip(b"\0")
+            tail = (self.position.segment_id, at)
+            torn, self._torn = rest.rstrip(b"\0") if tail != self._torn else b"", tail
             return _nothing(at, END), self._set_aside(at, torn) if torn else 0
         damaged = self._set_aside(at, rest[:found])
         return self._parse(rest[found:], at + found, max_frames), damaged

@@ -111,7 +111,8 @@ class Keeper:
         appended = segment.segment_id * journal.segment_bytes + offset
         journal.large = self._rate.measure(appended, time.monotonic()) >= LARGE_AT_BYTES_PER_S
         if not journal.large:
-            segment.end_large()
+            for each in (segment, *tuple(journal.prepared)):
+                each.end_large()
         ahead = offset + POPULATE_AHEAD_BYTES
         segment.populate(ahead)
         if ahead > segment.capacity and journal.prepared:

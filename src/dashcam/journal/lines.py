@@ -35,7 +35,7 @@ class Lines(msgspec.Struct, frozen=True):
 
     @classmethod
     def joined(cls, parts: "list[Lines]") -> "Lines":
-        """Put together what was read in parts."""
+        """Put together what was read in parts, whose counts are bytes."""
         if len(parts) == 1:
             return parts[0]
         return cls(

@@ -28,6 +28,7 @@ logger = logging.getLogger("dashcam")
 
 LEAST_BLOCK_BYTES = 64 << 10
 NEAR_END_BYTES = 1 << 20
+SLACK_BYTES = 4096
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -61,8 +62,9 @@ class Source:
         self._checkpoint_file: CheckpointFile | None = None
         self._swept_to = 0
         self._sweep_failed = False
-        self._expected_bytes = LEAST_BLOCK_BYTES
-        """What a read will find, judged by the last: more is for nothing, less is two calls."""
+        self._expected_bytes = BLOCK_BYTES // 2
+        """What a read will find at most, judged by the last ones: more is copied for nothing, less
+        is two calls. It shrinks slowly: behind a batch little is read, and then a batch again."""
         self._cursor = self._cursor_at(Position())
         self.checkpoint = Checkpoint()
         self.rewind()
@@ -114,12 +116,10 @@ class Source:
         start = Position(position.segment_id, SEGMENT_HEADER_BYTES, 0, 0)
         cursor = self._cursor
         cursor.position = start
-        most = 1000
         while cursor.position.offset < position.offset:
-            found, _ = cursor.read(max_frames=most, step_over=True)
-            if found.end > position.offset and most > 1:
-                most //= 2  # it may be the end of a frame among these
-                continue
+            found, _ = cursor.read(max_frames=1000, step_over=False, upto=position.offset)
+            if not found.frames:  # damage, or a frame that reaches beyond
+                found, _ = cursor.read(max_frames=1, step_over=True)
             if not found.frames:
                 break
             cursor.pass_by(found)
@@ -132,7 +132,7 @@ class Source:
 
         Args:
             max_records: lines at most.
-            max_bytes: bytes at most, but one record at least.
+            max_bytes: bytes at most, with SLACK_BYTES to spare; but one record at least.
 
         Returns:
             A chunk; with no lines when there is nothing new.
@@ -146,7 +146,7 @@ class Source:
                 break
             before = cursor.position
             room = max_records - records
-            block_bytes = min(block_bytes, max_bytes - size + LEAST_BLOCK_BYTES)
+            block_bytes = min(block_bytes, max_bytes - size + SLACK_BYTES)
             sealed = False
             found, stretch = cursor.read(max_frames=room, step_over=False, block_bytes=block_bytes)
             if not found.frames:
@@ -170,11 +170,12 @@ class Source:
                 more = 0 if found.stop == END else taken
                 block_bytes = max(LEAST_BLOCK_BYTES, min(more, BLOCK_BYTES))
                 cursor.pass_by(found)
-                if found.stop == END and cursor.room > NEAR_END_BYTES:
+                if records and found.stop == END and cursor.room > NEAR_END_BYTES:
                     break  # the tail of a segment in use: no look into the directory for that
             elif not (found.stop == END and sealed and cursor.next_segment()):
                 break
-        self._expected_bytes = max(LEAST_BLOCK_BYTES, min(taken * 9 // 8, BLOCK_BYTES))
+        expected = max(taken * 5 // 4, self._expected_bytes * 15 // 16, LEAST_BLOCK_BYTES)
+        self._expected_bytes = min(expected, BLOCK_BYTES)
         return Chunk(Lines.joined(parts), cursor.position, lost, damaged)
 
     def commit(self, chunk: Chunk, *, stored: int, failed: int = 0, expired: int = 0) -> None:
@@ -260,7 +261,7 @@ class Source:
         if not self.dead:
             return False
         if self.checkpoint.position.sequence < self._cursor.position.sequence:
-            return False
+            self.rewind()  # only frames that say nothing may have been read since
         chunk = self.read(max_records=1, max_bytes=1)
         if chunk.lines:
             self.rewind()

@@ -4,7 +4,6 @@ Blocks are allocated before the file is mapped, so that a full disk is an error 
 creation, and never a SIGBUS at a write. A mapped file is never truncated.
 """
 
-import contextlib
 import mmap
 import os
 import time
@@ -146,8 +145,8 @@ class Segment:
         )
 
     def _advise(self, advice: int) -> None:
-        with contextlib.suppress(OSError):  # a kernel without such pages
-            self.map.madvise(advice)
+        with _address(self.map) as address:  # a kernel without such pages refuses, and is right
+            _libc().madvise(address, len(self.map), advice)
 
     def end_large(self) -> None:
         """Go on with pages of the common size: too little is appended between two syncs."""

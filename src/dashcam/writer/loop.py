@@ -48,7 +48,8 @@ def _keep_freed_memory(size: int) -> None:
 
     glibc gives large pieces back to the system at each free, and every page of the next batch
     costs a page fault: 2 of them and 5 µs a row, a quarter of what a row costs. When it has freed
-    a piece of some size once, it keeps such pieces (mallopt(3), M_MMAP_THRESHOLD: "dynamic").
+    a piece of some size once, it keeps such pieces (mallopt(3), M_MMAP_THRESHOLD: "dynamic"), in
+    the whole process; another C library isn't moved by it.
     """
     piece = bytes(min(size, MOST_KEPT_BYTES))  # never touched: it takes no memory itself
     del piece
@@ -161,9 +162,7 @@ class WriterLoop:
     def _wait_s(self) -> float:
         if not self.leads:
             return SCAN_INTERVAL_S / 2
-        oldest = min(
-            (each.since_s for each in self._waiting.values() if each.records), default=None
-        )
+        oldest = self._oldest_since_s()
         if oldest is None:
             return min(POLL_S, self.settings.batch_interval_s) or POLL_S
         due_s = oldest + self.settings.batch_interval_s - self._clock()
@@ -189,10 +188,7 @@ class WriterLoop:
         moved = False
         for waiting in list(self._waiting.values()):
             moved |= self._drain(waiting, at_once=at_once)
-        oldest = min(
-            (each.since_s for each in self._waiting.values() if each.records), default=None
-        )
-        self.status.oldest_waiting_since_s = oldest
+        self.status.oldest_waiting_since_s = self._oldest_since_s()
         self._retain()
         return moved
 
