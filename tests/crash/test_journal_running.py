@@ -81,21 +81,21 @@ def test_segments_are_made_of_large_pages_while_they_fill_quickly(tmp_path, monk
     now_s = [time.monotonic() + 1]
     monkeypatch.setattr(keeper_module.time, "monotonic", lambda: now_s[0])
     keeper.tick()
-    assert not journal.large
+    assert not keeper.large
     for _ in range(6):
         now_s[0] += 0.6
         for _ in range(12):
             assert journal.append(b"x" * (1 << 20))
             keeper._prepare()
         keeper.tick()
-    assert journal.large
+    assert keeper.large
     segments = [journal.segment, *journal.prepared]
     assert all(segment._is_large for segment in segments)
     for _ in range(3):
         now_s[0] += 1.0
         assert journal.append(b"x")
         keeper.tick()
-    assert not journal.large
+    assert not keeper.large
     assert not any(segment._is_large for segment in segments)
     journal.close()
 

@@ -112,8 +112,6 @@ class Journal(JournalBase):
         self._wake_after = wake_after
         self._wake_at_offset = WAKE_BYTES
         self._next_segment_id = 1
-        self.large = False
-        """Whether so much is appended that segments of large pages pay."""
         self.prepared: deque[Segment] = deque()
         self.sealed: deque[Segment] = deque()
         self.bell = Bell()
@@ -144,8 +142,12 @@ class Journal(JournalBase):
         self._keeper.tick()  # the second segment is there before the first record
         self._keeper.start()
 
-    def new_segment(self, directory: Path | None = None) -> Segment:
+    def new_segment(self, directory: Path | None = None, *, large: bool = False) -> Segment:
         """Make the next segment (called by the keeper, off the request path).
+
+        Args:
+            directory: where, before the journal's own is there.
+            large: see `Segment`.
 
         Raises:
             OSError: it can't be made.
@@ -156,7 +158,7 @@ class Journal(JournalBase):
             size=self.segment_bytes,
             journal_id=self.journal_id,
             fingerprint=self._fingerprint,
-            large=self.large,
+            large=large,
         )
         self._next_segment_id += 1
         return segment

@@ -77,7 +77,7 @@ class Cursor:
             is but a candidate: what follows is looked at by the next call.
         """
         if not self.open_next():
-            return _nothing(self.position.offset, END), 0
+            return _nothing(self.position.offset), 0
         assert self._file is not None
         at = self.position.offset
         wanted = block_bytes
@@ -87,7 +87,7 @@ class Cursor:
             if found.frames or found.stop != MORE:
                 break
             if len(block) < wanted:  # the file itself ends here: it was truncated
-                return _nothing(at, END), self._set_aside(at, block) if step_over else 0
+                return _nothing(at), self._set_aside(at, block) if step_over else 0
             wanted = min(wanted * 4, self._file_size)
         # Frames first; what stops them is looked at when nothing precedes it.
         if found.frames or not step_over or found.stop == FULL:
@@ -112,8 +112,10 @@ class Cursor:
     def _step_over(self, at: int, max_frames: int) -> tuple[Found, int]:
         """Find the next frame behind damage, in a segment that nobody appends to any more."""
         assert self._file is not None
-        if self._is_blank(at):  # the common end, without the memory of what is left of a segment
-            return _nothing(at, END), 0
+        tail = (self.position.segment_id, at)
+        # The common end is found without the memory of what is left of a segment.
+        if tail == self._torn or self._is_blank(at):
+            return _nothing(at), 0
         rest = os.pread(self._file, max(self._file_size - at, 0), at)
         found = find_frame(
             rest,
@@ -124,9 +126,9 @@ class Cursor:
             segment_id=self.position.segment_id,
         )
         if found is None:
-            tail = (self.position.segment_id, at)
-            torn, self._torn = rest.rstrip(b"\0") if tail != self._torn else b"", tail
-            return _nothing(at, END), self._set_aside(at, torn) if torn else 0
+            self._torn = tail
+            torn = rest.rstrip(b"\0")
+            return _nothing(at), self._set_aside(at, torn) if torn else 0
         damaged = self._set_aside(at, rest[:found])
         return self._parse(rest[found:], at + found, max_frames), damaged
 
@@ -239,8 +241,8 @@ class Cursor:
             self._file = None
 
 
-def _nothing(at: int, stop: str) -> Found:
-    return Found(Lines(), 0, 0, at, 0, 0, stop)
+def _nothing(at: int) -> Found:
+    return Found(Lines(), 0, 0, at, 0, 0, END)
 
 
 def read_header(path: Path, segment_id: int) -> SegmentHeader | None:

@@ -63,6 +63,8 @@ class Keeper:
         self._sync_interval_s = sync_interval_s
         self._synced_at = time.monotonic()
         self._rate = Rate()
+        self.large = False
+        """Whether so much is appended that segments of large pages pay."""
         self._stopping = False
         self._troubles: set[str] = set()
         self._thread: threading.Thread | None = None
@@ -109,8 +111,8 @@ class Keeper:
         segment = journal.segment
         offset = segment.offset
         appended = segment.segment_id * journal.segment_bytes + offset
-        journal.large = self._rate.measure(appended, time.monotonic()) >= LARGE_AT_BYTES_PER_S
-        if not journal.large:
+        self.large = self._rate.measure(appended, time.monotonic()) >= LARGE_AT_BYTES_PER_S
+        if not self.large:
             for each in (segment, *tuple(journal.prepared)):
                 each.end_large()
         ahead = offset + POPULATE_AHEAD_BYTES
@@ -132,7 +134,7 @@ class Keeper:
                         "records are dropped and counted until the store takes some",
                     )
                     return
-                journal.prepared.append(journal.new_segment())
+                journal.prepared.append(journal.new_segment(large=self.large))
             except OSError as error:
                 self._trouble(
                     "segment",

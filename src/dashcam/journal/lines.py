@@ -41,7 +41,7 @@ class Lines(msgspec.Struct, frozen=True):
         return cls(
             b"".join(part.text for part in parts),
             b"".join(part.sizes for part in parts),
-            b"".join(map(bytes, (part.counts for part in parts))),
+            b"".join(bytes(part.counts) for part in parts),
         )
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ _PREFIX = b'{"id":"'
 _REVISION = b'","revision":'
 _ID = slice(7, 43)
 _REVISION_PLACE = slice(43, 56)
+_DIGIT = slice(56, 57)
 _TIMESTAMP = b'"request_timestamp":"'
 _TIMESTAMP_PLACE = slice(58, 79)
 _BEGAN = slice(79, 106)
@@ -43,15 +44,23 @@ def is_due(settings: Settings, *, records: int, size: int, waiting_s: float, at_
     )
 
 
+def _begins_as_written(line: bytes) -> bool:
+    return (
+        line[:7] == _PREFIX
+        and line[_REVISION_PLACE] == _REVISION
+        and line[_DIGIT].isdigit()
+        and line[57:58] == b","
+    )
+
+
 def line_key(line: bytes) -> tuple[bytes, int]:
     """Read id and revision of a line, which begins with them.
 
     Raises:
         msgspec.MsgspecError: the line has neither.
     """
-    digit = line[56:57]
-    if line[:7] == _PREFIX and line[43:56] == _REVISION and digit.isdigit() and line[57:58] == b",":
-        return line[_ID], int(digit)
+    if _begins_as_written(line):
+        return line[_ID], int(line[_DIGIT])
     key = _decode_key(line)
     return key.id.encode("utf-8", "replace"), key.revision
 
@@ -102,10 +111,7 @@ def is_plain_in_python(lines: Lines, limit: bytes) -> bool:
     split = lines.split()
     ids = {line[_ID] for line in split}
     return len(ids) == len(split) and all(
-        line[:7] == _PREFIX
-        and line[_REVISION_PLACE] == _REVISION
-        and line[56:57].isdigit()
-        and line[57:58] == b","
+        _begins_as_written(line)
         and line[_TIMESTAMP_PLACE] == _TIMESTAMP
         and len(line) > _BEGAN.stop
         and line[_BEGAN] >= limit
