@@ -11,7 +11,9 @@ import textwrap
 
 import pytest
 from tests.checker import failed_lines, rows, settle
-from tests.processes import ROOT
+from tests.processes import ROOT, environment
+
+from dashcam.store import open_store
 
 SIZES = {"segment_bytes": 1 << 16, "journal_bytes": 1 << 22}
 
@@ -239,3 +241,111 @@ def test_a_mapped_file_is_never_truncated(tmp_path):
     seen = [(name, line) for name, _, line in calls(traced) if journal in line]
     assert sum(name == "unlink" for name, _ in seen) > 3, "nothing was rolled and drained"
     assert [line for name, line in seen if "truncate" in name or "O_TRUNC" in line] == []
+
+
+LEFT_BEHIND = """
+import os, signal, sys, time
+from dashcam import Exchange, Recorder, Settings
+
+recorder = Recorder(Settings(
+    environ={}, store=f"sqlite:///{sys.argv[1]}/request_logs.db", batch_interval_s=60, batch_size=10_000,
+    segment_bytes=1 << 16, journal_bytes=1 << 22, journal_dir=f"{sys.argv[1]}/{sys.argv[2]}",
+))
+recorder.start()
+for number in range(100):
+    assert recorder.record(Exchange(path=f"/{sys.argv[2]}/{number}", request_body="x" * 1500))
+    time.sleep(0.001)  # segments as small as these fill quicker than new ones are made
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def leave_behind(directory, name):
+    """Let a process die with 100 records in some segments; give its journal directory."""
+    command = [sys.executable, "-c", LEFT_BEHIND, str(directory), name]
+    assert subprocess.run(command, timeout=30).returncode == -signal.SIGKILL
+    (made,) = (path for path in (directory / name).iterdir() if path.is_dir())
+    assert len(list(made.glob("*.seg"))) > 2
+    journal = directory / ".dashcam" / "journal"
+    journal.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return made.rename(journal / made.name)
+
+
+def run_with_fault(directory, fault, path, *command):
+    """Run Python where calls on one file fail."""
+    trace = directory / "trace.txt"
+    strace = ["strace", "-f", "-P", str(path), "-e", f"inject={fault}", "-o", str(trace)]
+    ended = subprocess.run(
+        [*strace, sys.executable, *command],
+        env=environment(directory),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "ptrace" in ended.stderr:
+        pytest.skip(f"no right to trace: {ended.stderr.strip()}")
+    assert "(INJECTED)" in trace.read_text(), f"the fault did nothing: {ended.stderr}"
+    return ended
+
+
+def recover(directory, fault, path):
+    return run_with_fault(directory, fault, path, "-m", "dashcam", "recover", "--timeout", "3")
+
+
+def paths(directory):
+    return sorted(row["path"] for row in rows(directory) if row["outcome"] == "completed")
+
+
+@pytest.mark.parametrize("segment_id", [1, 2])
+def test_a_segment_that_cannot_be_opened_just_then_is_not_passed_over(tmp_path, segment_id):
+    """EMFILE at its one opening: it is opened again, though the segments after it could be read at once."""
+    left = leave_behind(tmp_path, "a")
+    ended = recover(tmp_path, "openat:error=EMFILE:when=1", left / f"{segment_id:08d}.seg")
+    assert (ended.returncode, paths(tmp_path)) == (0, sorted(f"/a/{n}" for n in range(100)))
+    assert "can't be drained: Too many open files" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_directory_that_cannot_be_read_holds_up_no_other(tmp_path):
+    """EIO at each opening of a segment: the others are stored, it is said once, and later nothing is missing."""
+    left = {leave_behind(tmp_path, name): name for name in "abc"}
+    broken = min(left)  # the first that is looked at
+    ended = recover(tmp_path, "openat:error=EIO", broken / "00000002.seg")
+    assert ended.returncode == 1
+    assert ended.stderr.count(f"{broken} can't be drained: Input/output error") == 1
+    whole = sorted(f"/{each}/{n}" for each in "abc" for n in range(100))
+    assert set(whole) - set(paths(tmp_path)) <= {f"/{left[broken]}/{n}" for n in range(100)}
+    assert len(paths(tmp_path)) < len(whole)
+    settle(tmp_path, **SIZES)
+    assert paths(tmp_path) == whole
+
+
+READ_ONLY = """
+import sys
+import msgspec
+from dashcam import Exchange, StoreSetupError
+from dashcam.store import open_store
+
+store = open_store(f"sqlite:///{sys.argv[1]}")
+lines = b"".join(msgspec.json.encode(Exchange(path=f"/{n}")) + b"\\n" for n in range(3))
+try:
+    store.insert(lines)
+except StoreSetupError as error:
+    print(error)
+store.insert(lines)
+store.close()
+"""
+
+
+def test_a_database_that_could_be_opened_for_reading_only(tmp_path):
+    """SQLite falls back to reading at any failed opening: the next try opens it anew, for writing."""
+    path = tmp_path / "request_logs.db"
+    store = open_store(f"sqlite:///{path}")
+    store.migrate()
+    store.close()
+    ended = run_with_fault(
+        tmp_path, "openat:error=EMFILE:when=1", path, "-c", READ_ONLY, str(path)
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "SQLITE_READONLY" in ended.stdout
+    assert len(rows(tmp_path)) == 3

@@ -176,7 +176,11 @@ class Cursor:
         return False
 
     def open_next(self) -> bool:
-        """Open the segment of the present position, or the first one that is still there."""
+        """Open the segment of the present position, or the first one that is still there.
+
+        Raises:
+            OSError: it is there, but can't be opened now.
+        """
         wanted = self.position.segment_id
         if self._file is not None and self._file_id == wanted and wanted:
             return True
@@ -188,8 +192,8 @@ class Cursor:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             fd = os.open(self.path / segment_name(segment_id), flags)
-        except OSError:
-            return False
+        except FileNotFoundError:
+            return False  # it was delivered and unlinked; any other must not be passed over
         try:
             header = decode_segment_header(os.read(fd, SEGMENT_HEADER_BYTES))
             size = os.fstat(fd).st_size

@@ -136,6 +136,10 @@ class Source:
 
         Returns:
             A chunk; with no lines when there is nothing new.
+
+        Raises:
+            OSError: something couldn't be read. What was read before it in this call is gone:
+                go back to the checkpoint, by `rewind` or another `Source`.
         """
         parts: list[Lines] = []
         records = lost = damaged = size = taken = 0

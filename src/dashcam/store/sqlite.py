@@ -63,7 +63,15 @@ _UNAVAILABLE = frozenset(
         "SQLITE_SCHEMA",
     }
 )
-_BROKEN = frozenset({"SQLITE_IOERR", "SQLITE_PROTOCOL", "SQLITE_CANTOPEN", "SQLITE_NOMEM"})
+_BROKEN = frozenset(
+    {
+        "SQLITE_IOERR",
+        "SQLITE_PROTOCOL",
+        "SQLITE_CANTOPEN",
+        "SQLITE_NOMEM",
+        "SQLITE_READONLY",
+    }
+)
 _REFUSED = frozenset({"SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH", "SQLITE_RANGE"})
 
 
@@ -175,7 +183,9 @@ class SqliteStore(RelationalStore):
         """Say what kind of trouble an error is; leave connections that may never work again.
 
         When a system call has failed in the middle of it, a connection can hold a lock that it
-        doesn't know of (seen after a failed fcntl: SQLITE_PROTOCOL for ever).
+        doesn't know of (seen after a failed fcntl: SQLITE_PROTOCOL for ever). And SQLite opens a
+        file for reading only when it can't be opened for writing just then, whatever the reason
+        (https://sqlite.org/c3ref/open.html): SQLITE_READONLY for as long as it stays open.
         """
         if self.path is not None and _primary(error) in _BROKEN:
             self.close()

@@ -61,6 +61,8 @@ class Waiting:
     def __init__(self, source: "Source | MemoryJournal") -> None:
         self.source = source
         self.adopted = False
+        self.left = 0
+        """Records of an adopted directory that aren't delivered, as they were counted then."""
         self.buried = False
         """Whether a dead process's directory is delivered whole, and only can't be removed."""
         self.clear()
@@ -116,6 +118,8 @@ class WriterLoop:
         self._root: Path | None = None if journal is not None else settings.journal_path()
         self._fingerprint = fingerprint(settings.store)
         self._waiting: dict[str, Waiting] = {}
+        self._unread: set[str] = set()
+        """Directories that could not be drained when it was tried last."""
         if journal is not None:
             self._waiting["memory"] = Waiting(journal.source())
         self._leader: Lock | None = None
@@ -140,8 +144,9 @@ class WriterLoop:
                 wanted = self.flush_wanted
                 stopping = self.stop_at_s is not None
                 moved = self.step(at_once=stopping or wanted > self.status.flushed)
-                # While the store isn't ready nothing moves, but nothing is delivered either.
-                if not moved and (self._ready or not self.leads):
+                # While the store isn't ready, or a directory can't be read, nothing moves, but
+                # not everything is delivered either.
+                if not moved and not self._unread and (self._ready or not self.leads):
                     if self.leads:
                         self.status.flushed = max(self.status.flushed, wanted)
                     if stopping:
@@ -175,6 +180,7 @@ class WriterLoop:
     def step(self, *, at_once: bool) -> bool:
         """Do one round: look, read, send; tell whether anything was sent or taken over."""
         if not self._lead():
+            self._unread.clear()  # they are another's to drain
             self.status.state = "standby"
             return False
         if not self._make_ready():
@@ -186,8 +192,13 @@ class WriterLoop:
             self._scan()
             self._scanned_at_s = now_s
         moved = False
-        for waiting in list(self._waiting.values()):
-            moved |= self._drain(waiting, at_once=at_once)
+        for name, waiting in list(self._waiting.items()):
+            try:
+                moved |= self._drain(waiting, at_once=at_once)
+            except OSError as error:
+                self._leave(name, error)
+            else:
+                self._trouble(_reading(name), None)
         self.status.oldest_waiting_since_s = self._oldest_since_s()
         self._retain()
         return moved
@@ -256,8 +267,12 @@ class WriterLoop:
             if path.name not in self._waiting:
                 try:
                     found = Source(path)
-                except OSError:
-                    continue  # it has just been removed, or can't be read: asked again
+                except FileNotFoundError:
+                    continue  # it has just been removed
+                except OSError as error:
+                    self._put_off(path.name, error)
+                    continue
+                self._unread.discard(path.name)
                 if found.fingerprint != self._fingerprint:
                     found.close()
                     continue
@@ -270,9 +285,30 @@ class WriterLoop:
                 source.close()
                 del self._waiting[name]
             elif not waiting.adopted and source.adopt():
+                try:
+                    waiting.left = source.pending()
+                except OSError as error:
+                    self._leave(name, error)
+                    continue
                 waiting.adopted = True
                 # What is in memory of it belongs to the count of what is taken over.
-                self.status.adopted += source.pending()
+                self.status.adopted += waiting.left
+        self._unread &= there
+
+    def _leave(self, name: str, error: OSError) -> None:
+        """Close a directory that can't be drained; the next look opens it at its checkpoint."""
+        self._let_go(self._waiting.pop(name))
+        self._unread.add(name)
+        self._put_off(name, error)
+
+    def _put_off(self, name: str, error: OSError) -> None:
+        assert self._root is not None
+        self.status.last_error = f"{self._root / name}: {error.strerror or error}"
+        self._trouble(
+            _reading(name),
+            f"the journal {self._root / name} can't be drained: {error.strerror or error}; "
+            "its records wait in it, others are stored",
+        )
 
     def _drain(self, waiting: Waiting, *, at_once: bool) -> bool:
         moved = False
@@ -329,6 +365,7 @@ class WriterLoop:
             status.adopted_failed += failed
             status.adopted_expired += expired
             status.adopted_lost += waiting.lost
+            waiting.left -= stored + failed + expired + waiting.lost
         waiting.clear()
 
     def _bury(self, waiting: Waiting) -> bool:
@@ -407,8 +444,11 @@ class WriterLoop:
         if not isinstance(source, Source):
             source.rewind()
             return
-        try:
-            if waiting.adopted:  # the next writer takes over, and counts, what is left
-                self.status.adopted -= source.pending()
-        finally:
-            source.close()
+        # The next writer takes over, and counts, what is left.
+        self.status.adopted -= max(waiting.left, 0)
+        source.close()
+
+
+def _reading(name: str) -> str:
+    """Name the kind of trouble that it is when a directory can't be drained."""
+    return f"journal {name}"
