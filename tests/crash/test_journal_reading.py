@@ -1,5 +1,8 @@
 """Reading a journal on and on: how much at once, how far, and past what says nothing."""
 
+import contextlib
+import errno
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -134,3 +137,72 @@ def test_a_torn_tail_is_told_once(tmp_path, caplog):
     assert sum(damaged) == 1
     assert caplog.text.count("were stepped over") == 1
     source.close()
+
+
+def open_files():
+    """Give the paths of this process's open files, but for those that are closed meanwhile."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+    return found
+
+
+def test_a_source_that_fails_leaves_no_file_open(journal, monkeypatch):
+    """It is tried again each second for as long as the trouble lasts: one file each would end in EMFILE."""
+    source = Source(journal.path)
+    journal.append(b"one")
+    journal.append(b"two")
+    source.commit(source.read(max_records=1, max_bytes=1), stored=1)
+    source.close()
+
+    segment = str(journal.path / "00000001.seg")
+    before = open_files().count(segment)
+
+    def fail(*_arguments):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", fail)
+        for _ in range(3):
+            with pytest.raises(OSError, match="Input/output error"):
+                Source(journal.path)
+    assert open_files().count(segment) == before
+    assert read_all(Source(journal.path)) == [b"two"]
+
+
+@contextlib.contextmanager
+def refusing(monkeypatch, name):
+    """Let no file of a name be opened."""
+    opened = os.open
+
+    def fail(path, *arguments):
+        if str(path).endswith(name):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(path, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        yield
+
+
+def test_a_checkpoint_that_cannot_be_read_just_then_keeps_its_counts(journal, monkeypatch):
+    """Going on from the start would be harmless for the records, but the counts would begin at 0 again."""
+    source = Source(journal.path)
+    journal.append(b"one")
+    source.commit(source.read(max_records=1, max_bytes=1), stored=1)
+    source.close()
+    with refusing(monkeypatch, "checkpoint"), pytest.raises(OSError, match="Too many open files"):
+        Source(journal.path)
+    assert Source(journal.path).checkpoint.stored == 1
+
+
+def test_a_table_that_cannot_be_read_just_then_is_not_taken_for_empty(tmp_path, monkeypatch):
+    """What a dead process was serving is told before its directory goes: so the directory stays until it can be."""
+    journal = open_journal(tmp_path)
+    journal.begin(b"entry")
+    with contextlib.closing(Source(abandon(journal))) as source:
+        assert source.adopt()
+        with refusing(monkeypatch, "open.tbl"), pytest.raises(OSError, match="Too many open files"):
+            source.open_entries()
+        assert source.open_entries() == [b"entry"]

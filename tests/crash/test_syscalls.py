@@ -262,7 +262,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def leave_behind(directory, name):
     """Let a process die with 100 records in some segments; give its journal directory."""
     command = [sys.executable, "-c", LEFT_BEHIND, str(directory), name]
-    assert subprocess.run(command, timeout=30).returncode == -signal.SIGKILL
+    assert subprocess.run(command, timeout=30, check=False).returncode == -signal.SIGKILL
     (made,) = (path for path in (directory / name).iterdir() if path.is_dir())
     assert len(list(made.glob("*.seg"))) > 2
     journal = directory / ".dashcam" / "journal"
@@ -343,9 +343,7 @@ def test_a_database_that_could_be_opened_for_reading_only(tmp_path):
     store = open_store(f"sqlite:///{path}")
     store.migrate()
     store.close()
-    ended = run_with_fault(
-        tmp_path, "openat:error=EMFILE:when=1", path, "-c", READ_ONLY, str(path)
-    )
+    ended = run_with_fault(tmp_path, "openat:error=EMFILE:when=1", path, "-c", READ_ONLY, str(path))
     assert ended.returncode == 0, ended.stderr
     assert "SQLITE_READONLY" in ended.stdout
     assert len(rows(tmp_path)) == 3

@@ -1,5 +1,6 @@
 """Whether recording is well: of the recorder in this process, else of the journals on disk."""
 
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -37,12 +38,9 @@ def health(recorder: Recorder) -> dict[str, Any]:
     pending = 0
     for path in list_directories(root):
         try:
-            source = Source(path)
+            with closing(Source(path)) as source:
+                pending += source.pending()
         except OSError:
-            continue  # it is being removed
-        try:
-            pending += source.pending()
-        finally:
-            source.close()
+            continue  # it is being removed, or can't be read now
     statistics["pending"] = max(pending, statistics["pending"])
     return statistics

@@ -73,6 +73,8 @@ def errors_told() -> Iterator[None]:
     except BrokenPipeError:  # the reader has enough, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
+    except OSError as error:
+        fail(f"{error.filename or 'the system'}: {error.strerror or error}", code=1)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

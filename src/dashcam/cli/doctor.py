@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -129,18 +130,28 @@ def _backlog(settings: Settings) -> Iterator[Finding]:
     own = fingerprint(settings.store)
     found = 0
     for path in list_directories(settings.journal_path()):
-        source = Source(path)
         found += 1
-        pending = source.pending()
-        if source.fingerprint != own:
+        try:
+            with closing(Source(path)) as source:
+                pending = source.pending()
+                ours = source.fingerprint == own
+                dead = ours and source.adopt()
+        except FileNotFoundError:
+            continue  # it has just been delivered and removed
+        except OSError as error:
+            yield Finding(
+                "fail",
+                f"{path.name} can't be read: {error.strerror or error}",
+                "run this as the user that the app runs as, or see to the disk",
+            )
+            continue
+        if not ours:
             yield Finding(
                 "warn",
                 f"{path.name}: {pending} records for another store",
                 "start an app with that store, or run `dashcam recover --store URL`",
             )
             continue
-        dead = source.adopt()
-        source.close()
         if dead and pending:
             yield Finding(
                 "warn",

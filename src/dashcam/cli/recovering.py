@@ -1,5 +1,6 @@
 """`dashcam recover`: delivers what dead processes have left, and what was refused before."""
 
+import os
 import time
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from rich.progress import Progress
 
 from dashcam.cli import views
 from dashcam.errors import RowRefusedError
+from dashcam.journal import list_directories
 from dashcam.settings import Settings
 from dashcam.store import open_store
 from dashcam.writer.failed_logs import FailedLine, rewrite_failed
@@ -28,6 +30,9 @@ def drain(settings: Settings, *, timeout_s: float) -> tuple[int, bool]:
             if time.monotonic() >= deadline_s:
                 break
         delivered = writer.stop(max(0.0, deadline_s - time.monotonic()))
+    # An app doesn't wait for what another user has left here; who asks for all of it is told.
+    left = list_directories(settings.journal_path())
+    delivered = delivered and all(os.access(path, os.R_OK | os.X_OK) for path in left)
     return writer.status.adopted_stored, delivered
 
 

@@ -12,6 +12,8 @@ from zlib import crc32
 
 import msgspec
 
+from dashcam.journal.directory import open_if_there
+
 NAME = "checkpoint"
 MAGIC = b"DCAMCKPT"
 _FORMAT = struct.Struct("<8sIIQQQQQQQ")
@@ -38,15 +40,25 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 def read_checkpoint(directory: Path) -> Checkpoint:
-    """Read a directory's checkpoint; the very start when there is none that verifies."""
+    """Read a directory's checkpoint, to look on; the very start when it can't be read."""
     try:
-        fd = os.open(directory / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return load_checkpoint(directory)
     except OSError:
+        return Checkpoint()
+
+
+def load_checkpoint(directory: Path) -> Checkpoint:
+    """Read a directory's checkpoint, to go on from; the very start when none verifies.
+
+    Raises:
+        OSError: it is there, but can't be read now: going on from the start would be harmless,
+            but its counts would be gone with the next one written.
+    """
+    fd = open_if_there(directory / NAME)
+    if fd is None:
         return Checkpoint()
     try:
         data = os.read(fd, _FORMAT.size + 5)
-    except OSError:
-        return Checkpoint()
     finally:
         os.close(fd)
     if len(data) != _FORMAT.size + 4:

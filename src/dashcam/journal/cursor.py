@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from dashcam.journal.checkpoint import Position
-from dashcam.journal.directory import set_aside_directory, write_private
+from dashcam.journal.directory import open_if_there, set_aside_directory, write_private
 from dashcam.journal.frame import (
     END,
     FULL,
@@ -189,11 +189,9 @@ class Cursor:
         return any(self._open(segment_id) for segment_id in ids)
 
     def _open(self, segment_id: int) -> bool:
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            fd = os.open(self.path / segment_name(segment_id), flags)
-        except FileNotFoundError:
-            return False  # it was delivered and unlinked; any other must not be passed over
+        fd = open_if_there(self.path / segment_name(segment_id))
+        if fd is None:
+            return False
         try:
             header = decode_segment_header(os.read(fd, SEGMENT_HEADER_BYTES))
             size = os.fstat(fd).st_size
@@ -250,11 +248,13 @@ def _nothing(at: int) -> Found:
 
 
 def read_header(path: Path, segment_id: int) -> SegmentHeader | None:
-    """Read a segment's header; None where there is no such file, or its header is damaged."""
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        fd = os.open(path / segment_name(segment_id), flags)
-    except OSError:
+    """Read a segment's header; None where there is no such file, or its header is damaged.
+
+    Raises:
+        OSError: the file is there, but can't be read now.
+    """
+    fd = open_if_there(path / segment_name(segment_id))
+    if fd is None:
         return None
     try:
         return decode_segment_header(os.read(fd, SEGMENT_HEADER_BYTES))

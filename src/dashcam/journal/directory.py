@@ -114,6 +114,20 @@ def write_private(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
+def open_if_there(path: Path) -> int | None:
+    """Open a file of a journal for reading; None where there is none, or a link in its place.
+
+    Raises:
+        OSError: it is there, but can't be opened now; what it holds must not be passed over.
+    """
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return None
+        raise
+
+
 def set_aside_directory(root: Path) -> Path:
     """Give the directory for damaged bytes, made when it is first needed.
 
@@ -128,14 +142,17 @@ def set_aside_directory(root: Path) -> Path:
 
 
 def read_owner(path: Path) -> Owner | None:
-    """Read a directory's owner note; None when it is missing or damaged."""
-    try:
-        fd = os.open(path / OWNER, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    """Read a directory's owner note; None when it is missing or damaged.
+
+    Raises:
+        OSError: it is there, but can't be read now.
+    """
+    fd = open_if_there(path / OWNER)
+    if fd is None:
         return None
     try:
         return msgspec.json.decode(os.read(fd, 65_536), type=Owner)
-    except (msgspec.MsgspecError, OSError):
+    except msgspec.MsgspecError:
         return None
     finally:
         os.close(fd)

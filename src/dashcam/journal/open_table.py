@@ -14,6 +14,7 @@ from zlib import crc32
 
 import msgspec
 
+from dashcam.journal.directory import open_if_there
 from dashcam.journal.segment import MADV_DONTFORK
 from dashcam.journal.slots import Slots
 
@@ -111,10 +112,13 @@ def _decode_gap(data: bytes) -> Gap | None:
 
 
 def read_table(directory: Path) -> tuple[list[bytes], Gap | None]:
-    """Read a dead owner's entries and its gap; what is damaged is passed over."""
-    try:
-        fd = os.open(directory / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    """Read a dead owner's entries and its gap; what is damaged is passed over.
+
+    Raises:
+        OSError: the file is there, but can't be read now.
+    """
+    fd = open_if_there(directory / NAME)
+    if fd is None:
         return [], None
     with os.fdopen(fd, "rb") as file:
         # As much memory is taken at once as is asked for, so the size is looked at first.

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from dashcam import failpoint
-from dashcam.journal.checkpoint import Checkpoint, CheckpointFile, Position, read_checkpoint
+from dashcam.journal.checkpoint import Checkpoint, CheckpointFile, Position, load_checkpoint
 from dashcam.journal.cursor import BLOCK_BYTES, Cursor, read_header
 from dashcam.journal.directory import (
     LOCK,
@@ -47,6 +47,9 @@ class Source:
 
     Args:
         path: the directory.
+
+    Raises:
+        OSError: something in it can't be read now.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +70,11 @@ class Source:
         is two calls. It shrinks slowly: behind a batch little is read, and then a batch again."""
         self._cursor = self._cursor_at(Position())
         self.checkpoint = Checkpoint()
-        self.rewind()
+        try:
+            self.rewind()
+        except OSError:
+            self._cursor.close()
+            raise
 
     @property
     def dead(self) -> bool:
@@ -97,7 +104,7 @@ class Source:
     def rewind(self) -> None:
         """Go back to the checkpoint: what was read since is read again."""
         self._cursor.close()
-        self.checkpoint = read_checkpoint(self.path)
+        self.checkpoint = load_checkpoint(self.path)
         self._cursor.position = self._checked(self.checkpoint.position)
 
     def _checked(self, position: Position) -> Position:
@@ -257,7 +264,7 @@ class Source:
 
     def pending(self) -> int:
         """Tell how many records are not delivered, by the frames' own counters."""
-        delivered = read_checkpoint(self.path)
+        delivered = load_checkpoint(self.path)
         return max(self.last_position().accepted - delivered.position.accepted, 0)
 
     def exhausted(self) -> bool:

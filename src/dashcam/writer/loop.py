@@ -40,6 +40,8 @@ logger = logging.getLogger("dashcam")
 SCAN_INTERVAL_S = 1.0
 POLL_S = 0.1
 MOST_ROUNDS_AT_ONCE = 20
+ROOT = ""
+"""Names the directory of all directories."""
 MOST_KEPT_BYTES = 16 << 20
 
 
@@ -179,9 +181,14 @@ class WriterLoop:
 
     def step(self, *, at_once: bool) -> bool:
         """Do one round: look, read, send; tell whether anything was sent or taken over."""
-        if not self._lead():
-            self._unread.clear()  # they are another's to drain
-            self.status.state = "standby"
+        try:
+            if not self._lead():
+                self._unread.clear()  # they are another's to drain
+                self.status.state = "standby"
+                return False
+        except OSError as error:
+            self.status.state = "retrying"
+            self._leave(ROOT, error)
             return False
         if not self._make_ready():
             return False
@@ -189,8 +196,13 @@ class WriterLoop:
             self.status.state = "running"
         now_s = self._clock()
         if at_once or now_s - self._scanned_at_s >= SCAN_INTERVAL_S:
-            self._scan()
             self._scanned_at_s = now_s
+            try:
+                self._scan()
+            except OSError as error:
+                self._leave(ROOT, error)
+            else:
+                self._trouble(_reading(ROOT), None)
         moved = False
         for name, waiting in list(self._waiting.items()):
             try:
@@ -297,7 +309,8 @@ class WriterLoop:
 
     def _leave(self, name: str, error: OSError) -> None:
         """Close a directory that can't be drained; the next look opens it at its checkpoint."""
-        self._let_go(self._waiting.pop(name))
+        if name in self._waiting:
+            self._let_go(self._waiting.pop(name))
         self._unread.add(name)
         self._put_off(name, error)
 
@@ -307,7 +320,7 @@ class WriterLoop:
         self._trouble(
             _reading(name),
             f"the journal {self._root / name} can't be drained: {error.strerror or error}; "
-            "its records wait in it, others are stored",
+            "its records wait in it",
         )
 
     def _drain(self, waiting: Waiting, *, at_once: bool) -> bool:
