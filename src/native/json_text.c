@@ -44,15 +44,9 @@ static int copy_string(const uint8_t **place, const uint8_t *end, char **to_plac
     const uint8_t *at = *place;
     char *to = *to_place;
     while (at < end) {
-        while (end - at >= 8) {
-            uint64_t word;
-            memcpy(&word, at, 8);
-            if (has_special(word))
-                break;
-            memcpy(to, &word, 8);
-            at += 8;
-            to += 8;
-        }
+        size_t plain = plain_size(to, at, (size_t)(end - at), NOT_ASCII);
+        at += plain;
+        to += plain;
         if (at == end)
             return 0;
         uint8_t c = *at;
@@ -107,11 +101,6 @@ static int copy_string(const uint8_t **place, const uint8_t *end, char **to_plac
         }
         if (c < 0x20)
             return 0;
-        if (c < 0x80) {
-            *to++ = (char)c;
-            at++;
-            continue;
-        }
         int length = utf8_length(at, end);
         if (length == 0)
             return 0;

@@ -197,16 +197,12 @@ static int put_body(Out *out, PyObject *body, PyObject *content_type, const Cons
     return 1;
 }
 
-static int put_field(Out *out, const char *key, size_t key_size, PyObject *text)
-{
-    if (!out_room(out, key_size))
-        return 0;
-    out_raw(out, key, key_size);
-    return out_text(out, text);
-}
 #define FIELD(key, value)                                                                      \
     do {                                                                                       \
-        if (!put_field(&out, ",\"" key "\":", sizeof(",\"" key "\":") - 1, value))             \
+        if (!out_room(&out, sizeof(key) + 4))                                                  \
+            goto done;                                                                         \
+        OUT(&out, ",\"" key "\":");                                                            \
+        if (!out_text(&out, value))                                                            \
             goto done;                                                                         \
     } while (0)
 

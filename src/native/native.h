@@ -15,6 +15,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the journal is little-endian and so is this code; the twins in Python run anywhere"
@@ -31,13 +34,25 @@ typedef struct {
 
 int out_take(Out *out);
 void out_give(Out *out);
-int out_room(Out *out, size_t size);
+int out_grow(Out *out, size_t size);
 int out_text(Out *out, PyObject *text);
 int out_escaped(Out *out, const char *utf8, Py_ssize_t size);
 int out_latin1(Out *out, PyObject *bytes);
-void out_raw(Out *out, const char *data, size_t size);
 void out_integer(Out *out, long long value);
 void out_milliseconds(Out *out, long long microseconds);
+
+/* Make room for more bytes; 0 where there is no memory. */
+static inline int out_room(Out *out, size_t size)
+{
+    return __builtin_expect((size_t)(out->end - out->at) >= size, 1) || out_grow(out, size);
+}
+
+/* Inline, so that a literal is a few stores and no call. */
+static inline void out_raw(Out *out, const char *data, size_t size)
+{
+    memcpy(out->at, data, size);
+    out->at += size;
+}
 #define OUT(out, literal) out_raw(out, literal, sizeof(literal) - 1)
 
 /* Names that were judged before, beside the dict or set that says the same: a look at it costs
@@ -71,21 +86,58 @@ static inline void know(KnownName *place, const char *name, size_t size, int kin
     memcpy(place->name, name, size);
 }
 
-/* Tell whether a word has a byte that is a quote, a backslash or a control. */
-#define ONES 0x0101010101010101ULL
-#define HIGHS 0x8080808080808080ULL
-static inline uint64_t has_escaped(uint64_t word)
+/* Give how long text is plain: up to the first byte that JSON doesn't have as it is in a string (a
+   quote, a backslash, a control), or that `more` says. It is copied where `to` isn't NULL; there
+   must be room for all of `size`, since bytes behind the plain ones may be written over. */
+enum { NOT_ASCII = 1, DEL = 2 };
+
+static inline int ends_plain(uint8_t c, int more)
 {
-    uint64_t quote = word ^ (ONES * '"'), backslash = word ^ (ONES * '\\');
-    return (((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash) |
-            ((word - ONES * 0x20) & ~word)) & HIGHS;
+    return c < 0x20 || c == '"' || c == '\\' || ((more & NOT_ASCII) && c >= 0x80) ||
+           ((more & DEL) && c == 0x7F);
 }
 
-/* Tell the same, or whether it has one that is not ASCII; may also be said of what has neither. */
-static inline uint64_t has_special(uint64_t word)
+#ifdef __SSE2__
+static inline unsigned ends_plain_at(__m128i text, int more)
 {
-    uint64_t quote = word ^ (ONES * '"'), backslash = word ^ (ONES * '\\');
-    return ((quote - ONES) | (backslash - ONES) | (word - ONES * 0x20) | word) & HIGHS;
+    __m128i low = _mm_set1_epi8(0x1F);
+    __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('"')),
+                                _mm_cmpeq_epi8(text, _mm_set1_epi8('\\')));
+    ends = _mm_or_si128(ends, _mm_cmpeq_epi8(_mm_min_epu8(text, low), text));
+    if (more & DEL)
+        ends = _mm_or_si128(ends, _mm_cmpeq_epi8(text, _mm_set1_epi8(0x7F)));
+    if (more & NOT_ASCII)
+        ends = _mm_or_si128(ends, text);
+    return (unsigned)_mm_movemask_epi8(ends);
+}
+#endif
+
+static inline size_t plain_size(char *to, const uint8_t *from, size_t size, int more)
+{
+    size_t done = 0;
+#ifdef __SSE2__
+    for (; size - done >= 16; done += 16) {
+        __m128i text = _mm_loadu_si128((const __m128i *)(from + done));
+        if (to != NULL)
+            _mm_storeu_si128((__m128i *)(to + done), text);
+        unsigned ends = ends_plain_at(text, more);
+        if (ends != 0)
+            return done + (size_t)__builtin_ctz(ends);
+    }
+    if (size - done >= 8) {
+        __m128i text = _mm_loadl_epi64((const __m128i *)(from + done));
+        if (to != NULL)
+            _mm_storel_epi64((__m128i *)(to + done), text);
+        unsigned ends = ends_plain_at(text, more) & 0xFF;
+        if (ends != 0)
+            return done + (size_t)__builtin_ctz(ends);
+        done += 8;
+    }
+#endif
+    for (; done < size && !ends_plain(from[done], more); done++)
+        if (to != NULL)
+            to[done] = (char)from[done];
+    return done;
 }
 
 /* json_text.c */

@@ -37,13 +37,11 @@ void out_give(Out *out)
     taken = 0;
 }
 
-/* Make room for more bytes; 0 where there is no memory. */
-int out_room(Out *out, size_t size)
+/* Take more memory, so that there is room for more bytes; 0 where there is none. */
+int out_grow(Out *out, size_t size)
 {
     size_t used = (size_t)(out->at - out->base);
     size_t capacity = (size_t)(out->end - out->base);
-    if (capacity - used >= size)
-        return 1;
     while (capacity - used < size)
         capacity *= 2;
     char *larger = PyMem_RawRealloc(out->base, capacity);
@@ -55,12 +53,6 @@ int out_room(Out *out, size_t size)
     return 1;
 }
 
-void out_raw(Out *out, const char *data, size_t size)
-{
-    memcpy(out->at, data, size);
-    out->at += size;
-}
-
 /* Write valid UTF-8 as the inside of a JSON string; 0 at a NUL, which no engine takes. */
 int out_escaped(Out *out, const char *utf8, Py_ssize_t size)
 {
@@ -68,20 +60,13 @@ int out_escaped(Out *out, const char *utf8, Py_ssize_t size)
     if (!out_room(out, (size_t)size * 6 + 16))
         return 0;
     char *to = out->at;
-    for (Py_ssize_t i = 0; i < size; i++) {
-        uint64_t word;
-        while (size - i >= 8 && (memcpy(&word, utf8 + i, 8), !has_escaped(word))) {
-            memcpy(to, &word, 8);
-            to += 8;
-            i += 8;
-        }
+    for (Py_ssize_t i = 0;; i++) {
+        size_t plain = plain_size(to, (const uint8_t *)utf8 + i, (size_t)(size - i), 0);
+        to += plain;
+        i += (Py_ssize_t)plain;
         if (i == size)
             break;
         unsigned char c = (unsigned char)utf8[i];
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            *to++ = (char)c;
-            continue;
-        }
         if (c == 0)
             return 0;
         *to++ = '\\';
@@ -146,21 +131,16 @@ int out_latin1(Out *out, PyObject *bytes)
         return 0;
     char *to = out->at;
     *to++ = '"';
-    for (Py_ssize_t i = 0; i < size; i++) {
-        uint64_t word; /* adding one makes DEL special, too */
-        while (size - i >= 8 && (memcpy(&word, at + i, 8), !(has_special(word) | ((word + ONES) & HIGHS)))) {
-            memcpy(to, &word, 8);
-            to += 8;
-            i += 8;
-        }
+    for (Py_ssize_t i = 0;; i++) {
+        size_t plain = plain_size(to, at + i, (size_t)(size - i), NOT_ASCII | DEL);
+        to += plain;
+        i += (Py_ssize_t)plain;
         if (i == size)
             break;
-        unsigned char c = at[i];
-        if (c < 0x20 || c >= 0x7F)
+        if (at[i] != '"' && at[i] != '\\')
             return 0;
-        if (c == '"' || c == '\\')
-            *to++ = '\\';
-        *to++ = (char)c;
+        *to++ = '\\';
+        *to++ = (char)at[i];
     }
     *to++ = '"';
     out->at = to;

@@ -34,13 +34,8 @@ typedef struct {
 static const char *text_end(const char *at, const char *end, int *is_escaped, int *is_wide)
 {
     for (;;) {
-        while (end - at >= 8) {
-            uint64_t word;
-            memcpy(&word, at, 8);
-            if (has_special(word))
-                break;
-            at += 8;
-        }
+        if (at < end)
+            at += plain_size(NULL, (const uint8_t *)at, (size_t)(end - at), NOT_ASCII);
         if (at >= end)
             return NULL;
         unsigned char c = (unsigned char)*at;
