@@ -400,6 +400,35 @@ def test_the_short_way_gives_the_line_of_the_long_way(
         recorder.close(timeout=0)
 
 
+@pytest.mark.parametrize("special", ['"', "\\", "\x1f", "\n", "\x00", "\x7f", "é", "\x20", "~"])
+def test_text_is_judged_the_same_at_each_place(special):
+    """Text is copied by pieces of 16 and 8 bytes: what isn't plain is seen wherever it stands in one."""
+    recorder = MemoryRecorder()
+    recorder.start()
+    try:
+        for size in range(1, 36):
+            for at in range(size):
+                text = "a" * at + special + "b" * (size - at - 1)
+                body = json.dumps([text], ensure_ascii=False).encode()
+                headers = [
+                    (b"content-type", b"application/json"),
+                    (b"user-agent", text.encode("latin-1")),
+                ]
+                scope = http_scope("POST", "/" + text, headers=headers)
+                capture = Capture.open(recorder, scope, None, None)
+                capture.request_chunk(body, final=True)
+                capture.request_complete = True
+                capture.respond(200, [(b"content-type", b"text/plain")])
+                capture.response_body = text.encode()
+                capture.response_bytes, capture.response_chunks = len(text.encode()), 1
+                capture.duration_ns = capture.ttfb_ns = capture.began_ns
+                quick, long = record_both(recorder, capture)
+                assert quick is None or quick == long
+                assert quick is not None or special in "\x1f\n\x00\x7fé"
+    finally:
+        recorder.close(timeout=0)
+
+
 def test_the_common_exchange_goes_the_short_way():
     """JSON in and out, with the usual headers, an owner and a query, once they were judged."""
     recorder = MemoryRecorder()
