@@ -6,6 +6,7 @@ one, in which the twins in Python do the same, slower.
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -46,6 +47,9 @@ class NativeBuildHook(BuildHookInterface):
 PORTABLE = ["-O2", "-g0", "-Wall", "-fvisibility=hidden"]
 QUICK = [*PORTABLE, "-flto", "-fno-plt"]
 """Code that is called a few times a request runs from cold caches: few and short jumps count."""
+COUNTING = [*QUICK, "-fprofile-generate", "-fprofile-update=prefer-atomic"]
+TRAINED = [*QUICK, "-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"]
+"""As GCC has them; another compiler refuses them, and QUICK it is."""
 
 
 def compile_native(root: Path, *, into: Path, by_way_of: Path) -> Path | None:
@@ -56,11 +60,42 @@ def compile_native(root: Path, *, into: Path, by_way_of: Path) -> Path | None:
         into: the folder that has the package, or is to have it.
         by_way_of: a folder for what lies between.
     """
-    for flags in (QUICK, PORTABLE):
+    ways = [QUICK, PORTABLE]
+    if _train(root, by_way_of=by_way_of):
+        ways.insert(0, TRAINED)
+    for flags in ways:
         module = _compile(root, flags, into=into, by_way_of=by_way_of)
         if module.exists():
             return module
     return None
+
+
+def _train(root: Path, *, by_way_of: Path) -> bool:
+    """Let a module that counts serve requests; tell whether the counts lie beside its objects.
+
+    What they are for: code that a request runs stands together, and what it doesn't run apart.
+    In a server that is worth 3 µs of the 18 that a request takes longer.
+    """
+    place = by_way_of / "training"
+    package = shutil.copytree(root / "src/dashcam", place / "dashcam")
+    for compiled in package.glob("_native.*.so"):
+        compiled.unlink()
+    if not _compile(root, COUNTING, into=place, by_way_of=by_way_of).exists():
+        return False
+    try:
+        subprocess.run(
+            [sys.executable, str(root / "src/native/train.py"), str(place)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(place), *sys.path[1:]])},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or error
+        print(f"dashcam._native is compiled without training: {said}", file=sys.stderr)
+        return False
+    return True
 
 
 def _compile(root: Path, flags: list[str], *, into: Path, by_way_of: Path) -> Path:

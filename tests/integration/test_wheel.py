@@ -16,11 +16,14 @@ def test_the_wheel_runs_outside_of_the_checkout(tmp_path):
     uv = ROOT / ".uv" / "bin" / "uv"
     if not uv.exists():
         pytest.skip("uv is not there: run make test")
-    subprocess.run(
-        [uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "dist", ROOT],
+    built = subprocess.run(
+        [uv, "build", "--wheel", "--out-dir", tmp_path / "dist", ROOT],
         check=True,
+        capture_output=True,
+        text=True,
         timeout=120,
     )
+    assert "dashcam._native is" not in built.stderr  # left out, or compiled without training
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "dashcam/py.typed" in names
