@@ -110,6 +110,20 @@ static inline unsigned ends_plain_at(__m128i text, int more)
         ends = _mm_or_si128(ends, text);
     return (unsigned)_mm_movemask_epi8(ends);
 }
+#else
+/* Tell whether one of 8 bytes may be such; this may also be said of what has none. */
+static inline int may_end_plain(uint64_t word, int more)
+{
+    const uint64_t ones = 0x0101010101010101ULL;
+    uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+    uint64_t ends = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+                    ((word - ones * 0x20) & ~word);
+    if (more & DEL)
+        ends |= word + ones;
+    if (more & NOT_ASCII)
+        ends |= word;
+    return (ends & (ones * 0x80)) != 0;
+}
 #endif
 
 static inline size_t plain_size(char *to, const uint8_t *from, size_t size, int more)
@@ -132,6 +146,16 @@ static inline size_t plain_size(char *to, const uint8_t *from, size_t size, int 
         if (ends != 0)
             return done + (size_t)__builtin_ctz(ends);
         done += 8;
+    }
+#else
+    for (; size - done >= 8; done += 8) {
+        uint64_t word;
+        memcpy(&word, from + done, 8);
+        if (to != NULL)
+            memcpy(to + done, &word, 8);
+        for (size_t i = done; may_end_plain(word, more) && i < done + 8; i++)
+            if (ends_plain(from[i], more))
+                return i;
     }
 #endif
     for (; done < size && !ends_plain(from[done], more); done++)
