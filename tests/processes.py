@@ -65,6 +65,15 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.005)
 
 
+def own_port() -> int:
+    """Give a port for a server that can't be asked for its own; no two test processes have the same.
+
+    It lies below those that the kernel gives to clients: one that connects to a port of theirs
+    before the server listens may be given the very same, and then it talks to itself.
+    """
+    return 20_000 + os.getpid() % 12_000
+
+
 def read_port(port_file: Path, process: subprocess.Popen[bytes]) -> int:
     """Wait for a server to write its port, and give it."""
 

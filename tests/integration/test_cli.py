@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.checker import rows, tokens
 from tests.integration.test_server import ask
-from tests.processes import ROOT, environment, running, wait_until
+from tests.processes import ROOT, environment, own_port, running, wait_until
 
 from dashcam import Exchange
 from dashcam.__main__ import main
@@ -256,7 +256,7 @@ def test_prune_migrate_doctor_recover(place):
 def test_run_records_an_app_that_knows_nothing_of_it(tmp_path):
     """dashcam run with two workers: uvicorn, capture, and a drained end."""
     env = environment(tmp_path)
-    port = 20_000 + os.getpid() % 20_000
+    port = own_port()
     arguments = (
         "-m",
         "dashcam",

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from tests.checker import rows, settle, tokens
-from tests.processes import ROOT, environment, read_port, running, wait_until
+from tests.processes import ROOT, environment, own_port, read_port, running, wait_until
 
 
 def ask(port, path, method="GET", body=None, headers=None):
@@ -266,7 +266,7 @@ def test_routes_of_starlette_and_fastapi(make_recorder):
 def test_gunicorn_with_and_without_preload(tmp_path, preload):
     """gunicorn forks its workers, before or after the import: each records into a journal of its own."""
     env = environment(tmp_path, batch_interval_s=0.05)
-    port = 40_000 + os.getpid() % 20_000
+    port = own_port()
     arguments = [
         "-m",
         "gunicorn",

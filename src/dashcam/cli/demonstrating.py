@@ -163,11 +163,12 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> bool:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                # Where nobody listens yet, the kernel may give the client the very same port.
+                if connection.getsockname() != connection.getpeername():
+                    return True
         except OSError:
             time.sleep(0.05)
-        else:
-            return True
     return False
 
 
