@@ -288,8 +288,9 @@ def run_with_fault(directory, fault, path, *command):
     return ended
 
 
-def recover(directory, fault, path):
-    return run_with_fault(directory, fault, path, "-m", "dashcam", "recover", "--timeout", "3")
+def recover(directory, fault, path, *, timeout_s):
+    command = ("-m", "dashcam", "recover", "--timeout", str(timeout_s))
+    return run_with_fault(directory, fault, path, *command)
 
 
 def paths(directory):
@@ -300,7 +301,8 @@ def paths(directory):
 def test_a_segment_that_cannot_be_opened_just_then_is_not_passed_over(tmp_path, segment_id):
     """EMFILE at its one opening: it is opened again, though the segments after it could be read at once."""
     left = leave_behind(tmp_path, "a")
-    ended = recover(tmp_path, "openat:error=EMFILE:when=1", left / f"{segment_id:08d}.seg")
+    segment = left / f"{segment_id:08d}.seg"
+    ended = recover(tmp_path, "openat:error=EMFILE:when=1", segment, timeout_s=40)
     assert (ended.returncode, paths(tmp_path)) == (0, sorted(f"/a/{n}" for n in range(100)))
     assert "can't be drained: Too many open files" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -310,7 +312,7 @@ def test_a_directory_that_cannot_be_read_holds_up_no_other(tmp_path):
     """EIO at each opening of a segment: the others are stored, it is said once, and later nothing is missing."""
     left = {leave_behind(tmp_path, name): name for name in "abc"}
     broken = min(left)  # the first that is looked at
-    ended = recover(tmp_path, "openat:error=EIO", broken / "00000002.seg")
+    ended = recover(tmp_path, "openat:error=EIO", broken / "00000002.seg", timeout_s=12)
     assert ended.returncode == 1
     assert ended.stderr.count(f"{broken} can't be drained: Input/output error") == 1
     whole = sorted(f"/{each}/{n}" for each in "abc" for n in range(100))
