@@ -322,6 +322,36 @@ def test_a_directory_that_cannot_be_read_holds_up_no_other(tmp_path):
     assert paths(tmp_path) == whole
 
 
+BY_ANOTHER_USER = """
+from tests.processes import obey_permissions; obey_permissions()
+from dashcam.__main__ import main; main()
+"""
+
+
+def test_what_there_is_no_right_to_read_is_named(tmp_path):
+    """doctor, recover and verify say which directory it is, in one line; with the right, nothing is missing."""
+    left = leave_behind(tmp_path, "a")
+    left.chmod(0)
+    said = {}
+    for command in ("doctor", "recover --timeout 1", "journal verify"):
+        said[command] = subprocess.run(
+            [sys.executable, "-c", BY_ANOTHER_USER, *command.split()],
+            env={**environment(tmp_path), "COLUMNS": "400"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    for command, ended in said.items():
+        told = ended.stdout + ended.stderr
+        assert ended.returncode == 1, (command, told)
+        assert "Traceback" not in told
+        assert any(left.name in line and "Permission denied" in line for line in told.splitlines())
+    left.chmod(0o700)
+    settle(tmp_path, **SIZES)
+    assert len(paths(tmp_path)) == 100
+
+
 READ_ONLY = """
 import sys
 import msgspec
