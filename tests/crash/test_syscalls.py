@@ -297,22 +297,22 @@ def paths(directory):
     return sorted(row["path"] for row in rows(directory) if row["outcome"] == "completed")
 
 
-@pytest.mark.parametrize("segment_id", [1, 2])
-def test_a_segment_that_cannot_be_opened_just_then_is_not_passed_over(tmp_path, segment_id):
-    """EMFILE at its one opening: it is opened again, though the segments after it could be read at once."""
+@pytest.mark.parametrize("file", ["00000001.seg", "00000002.seg", "owner.json", "open.tbl"])
+def test_a_file_that_cannot_be_opened_just_then_is_not_passed_over(tmp_path, file):
+    """EMFILE at one opening: it is opened again, and what can be read without it isn't taken for all."""
     left = leave_behind(tmp_path, "a")
-    segment = left / f"{segment_id:08d}.seg"
-    ended = recover(tmp_path, "openat:error=EMFILE:when=1", segment, timeout_s=40)
+    ended = recover(tmp_path, "openat:error=EMFILE:when=1", left / file, timeout_s=40)
     assert (ended.returncode, paths(tmp_path)) == (0, sorted(f"/a/{n}" for n in range(100)))
     assert "can't be drained: Too many open files" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_a_directory_that_cannot_be_read_holds_up_no_other(tmp_path):
-    """EIO at each opening of a segment: the others are stored, it is said once, and later nothing is missing."""
+@pytest.mark.parametrize("file", ["00000002.seg", "owner.json"])
+def test_a_directory_that_cannot_be_read_holds_up_no_other(tmp_path, file):
+    """EIO at each opening of a file: the others are stored, it is said once, and later nothing is missing."""
     left = {leave_behind(tmp_path, name): name for name in "abc"}
     broken = min(left)  # the first that is looked at
-    ended = recover(tmp_path, "openat:error=EIO", broken / "00000002.seg", timeout_s=12)
+    ended = recover(tmp_path, "openat:error=EIO", broken / file, timeout_s=12)
     assert ended.returncode == 1
     assert ended.stderr.count(f"{broken} can't be drained: Input/output error") == 1
     whole = sorted(f"/{each}/{n}" for each in "abc" for n in range(100))

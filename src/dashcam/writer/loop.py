@@ -281,8 +281,11 @@ class WriterLoop:
                     found = Source(path)
                 except FileNotFoundError:
                     continue  # it has just been removed
-                except OSError as error:
+                except PermissionError as error:  # another user's: said, but not waited for
                     self._put_off(path.name, error)
+                    continue
+                except OSError as error:
+                    self._leave(path.name, error)
                     continue
                 self._unread.discard(path.name)
                 if found.fingerprint != self._fingerprint:
