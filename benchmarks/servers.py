@@ -61,8 +61,10 @@ def serving(variant: str, directory: Path) -> Iterator[tuple[int, int]]:
         deadline = time.monotonic() + 20
         while True:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
+                with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                    # Before the server listens, the client may have been given its port.
+                    if connection.getsockname() != connection.getpeername():
+                        break
             except OSError:
                 if time.monotonic() > deadline or process.poll() is not None:
                     raise

@@ -86,11 +86,8 @@ static inline void know(KnownName *place, const char *name, size_t size, int kin
     memcpy(place->name, name, size);
 }
 
-/* Give how long text is plain: up to the first byte that JSON doesn't have as it is in a string (a
-   quote, a backslash, a control), or that `more` says. It is copied where `to` isn't NULL; there
-   must be room for all of `size`, since bytes behind the plain ones may be written over. */
+/* Tell whether a byte can't be in a JSON string as it is, or is what `more` says. */
 enum { NOT_ASCII = 1, DEL = 2 };
-
 static inline int ends_plain(uint8_t c, int more)
 {
     return c < 0x20 || c == '"' || c == '\\' || ((more & NOT_ASCII) && c >= 0x80) ||
@@ -98,6 +95,7 @@ static inline int ends_plain(uint8_t c, int more)
 }
 
 #ifdef __SSE2__
+/* Tell the same of 16 bytes, a bit for each. */
 static inline unsigned ends_plain_at(__m128i text, int more)
 {
     __m128i low = _mm_set1_epi8(0x1F);
@@ -126,6 +124,8 @@ static inline int may_end_plain(uint64_t word, int more)
 }
 #endif
 
+/* Give how long text is plain: up to the first byte that ends it. It is copied where `to` isn't
+   NULL; there must be room for all of `size`, since bytes behind the plain ones may be written. */
 static inline size_t plain_size(char *to, const uint8_t *from, size_t size, int more)
 {
     size_t done = 0;
@@ -153,7 +153,9 @@ static inline size_t plain_size(char *to, const uint8_t *from, size_t size, int 
         memcpy(&word, from + done, 8);
         if (to != NULL)
             memcpy(to + done, &word, 8);
-        for (size_t i = done; may_end_plain(word, more) && i < done + 8; i++)
+        if (!may_end_plain(word, more))
+            continue;
+        for (size_t i = done; i < done + 8; i++)
             if (ends_plain(from[i], more))
                 return i;
     }
