@@ -33,7 +33,7 @@ from dashcam.api import history_app
 from dashcam.exchange import timestamp
 from dashcam.journal import list_directories
 from dashcam.store import fingerprint, open_store
-from dashcam.store.retention import STEP_ROWS
+from dashcam.store.retention import STEP_ROWS, prune_all
 
 FIVE = 5
 
@@ -283,8 +283,7 @@ def test_django_silk_774_pruning_stops_nobody(tmp_path):
     took_s, deleted = [], []
 
     def prune():
-        while step := other.prune(before="2020", limit=STEP_ROWS):
-            deleted.append(step)
+        prune_all(other, before="2020", on_step=deleted.append)
 
     thread = threading.Thread(target=prune)
     thread.start()

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from dashcam.errors import StoreSetupError, StoreUnavailableError
 from dashcam.exchange import Exchange
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
+from dashcam.store.retention import prune_all
 from dashcam.store.schema import HEAD, VERSIONS
 
 
@@ -49,6 +51,24 @@ def test_locked_is_passing_trouble(store, path, monkeypatch):
     other.close()
     store.insert(line())
     assert count(store) == 1
+
+
+def test_what_is_pruned_by_hand_waits_for_a_busy_database(store, path, monkeypatch):
+    """Each wait for the lock is too short, all of them together aren't; without patience it is an error."""
+    monkeypatch.setattr("dashcam.store.sqlite.BUSY_TIMEOUT_MS", 50)
+    store.insert(line())
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with monkeypatch.context() as patch:
+        patch.setattr("dashcam.store.retention.PATIENCE_S", 0)
+        with pytest.raises(StoreUnavailableError, match="SQLITE_BUSY"):
+            prune_all(store, before="9999")
+    release = threading.Timer(0.5, lambda: other.execute("ROLLBACK"))
+    release.start()
+    assert prune_all(store, before="9999") == 1
+    release.join()
+    other.close()
+    assert count(store) == 0
 
 
 def test_a_deleted_file_is_made_anew(store, path):

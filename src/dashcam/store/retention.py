@@ -1,13 +1,19 @@
 """Retention: deletes what is old enough, in small steps, and says beforehand that it will."""
 
+import random
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from dashcam.errors import StoreUnavailableError
 from dashcam.settings import Settings
 from dashcam.store.base import Store
 
 STEP_ROWS = 500
 EVERY_S = 60.0
+PATIENCE_S = 30.0
+"""How long one step that is asked for by hand waits for a store that is busy with other things."""
+LOOK_AGAIN_S = 0.25
 
 
 class Retention:
@@ -69,11 +75,27 @@ def _days_before(now_ns: int, days: float) -> str:
 def prune_all(
     store: Store, *, before: str, on_step: Callable[[int], None] = lambda deleted: None
 ) -> int:
-    """Delete everything that began before a time, in small steps; tell how many rows."""
+    """Delete everything that began before a time, in small steps; tell how many rows.
+
+    Raises:
+        StoreError: the store did not answer, or was busy for `PATIENCE_S`.
+    """
     total = 0
     while True:
-        deleted = store.prune(before=before, limit=STEP_ROWS)
+        deleted = patiently(lambda: store.prune(before=before, limit=STEP_ROWS))
         total += deleted
         on_step(deleted)
         if not deleted:  # fewer than asked for may be a whole partition: there may be more
             return total
+
+
+def patiently(step: Callable[[], int]) -> int:
+    """Do a small step; again, for `PATIENCE_S`, while the store can't do it."""
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return step()
+        except StoreUnavailableError:
+            if time.monotonic() >= until_s:
+                raise
+            time.sleep(random.random() * LOOK_AGAIN_S)

@@ -10,9 +10,8 @@ from dashcam.journal import list_directories
 from dashcam.journal.erase import erase
 from dashcam.settings import Settings
 from dashcam.store.base import Store
+from dashcam.store.retention import STEP_ROWS, patiently
 from dashcam.writer.failed_logs import FailedLine, rewrite_failed
-
-STEP_ROWS = 500
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -49,7 +48,7 @@ def erase_user(
         on_step: told how many rows each step has deleted.
 
     Raises:
-        StoreError: the store did not answer.
+        StoreError: the store did not answer, or was busy for `PATIENCE_S` (see `retention`).
         OSError: a file can't be read or replaced.
     """
 
@@ -69,7 +68,7 @@ def erase_user(
                 in_journal += erased
                 waiting += left
         while True:
-            deleted = store.prune_user(user_id, limit=STEP_ROWS)
+            deleted = patiently(lambda: store.prune_user(user_id, limit=STEP_ROWS))
             rows += deleted
             on_step(deleted)
             if deleted < STEP_ROWS:
