@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from tests.processes import wait_until
@@ -43,7 +44,14 @@ def open_row(driver, path):
 
 
 def tab(driver, name):
-    driver.find_element(By.ID, f"tab-{name}").click()
+    def is_chosen():  # what is shown may be drawn anew between finding and clicking
+        try:
+            driver.find_element(By.ID, f"tab-{name}").click()
+        except StaleElementReferenceException:
+            return False
+        return True
+
+    wait_until(is_chosen, what=f"the tab {name}")
     return driver.find_element(By.ID, "tab-body")
 
 

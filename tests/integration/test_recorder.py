@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from tests.processes import wait_until
 from dashcam import DashcamMiddleware, Exchange, Recorder, Settings
 from dashcam.store import open_store
 from dashcam.store.base import Query, Scope
+from dashcam.store.sqlite import LOOK_S
 from dashcam.writer.loop import WriterLoop
 
 
@@ -111,14 +113,15 @@ def test_a_row_that_the_engine_refuses_is_in_the_failed_file(make, tmp_path):
 
 
 def test_a_deleted_database_is_made_anew(make, tmp_path):
-    """The file is deleted while it runs: what comes afterwards is stored in a new one."""
-    recorder = make(retry_initial_s=0.01, retry_max_s=0.2)
+    """The file is deleted while it runs: what comes afterwards is stored in a new one, without a long wait."""
+    recorder = make(retry_initial_s=0.01, retry_max_s=60)
     record(recorder, 1)
     assert recorder.flush(10)
     for path in tmp_path.glob("request_logs.db*"):
         path.unlink()
+    time.sleep(LOOK_S)  # from now on it is seen before an insert
     record(recorder, 5)
-    assert recorder.flush(20)
+    assert recorder.flush(30)
     assert len(rows(tmp_path)) == 5
 
 

@@ -71,13 +71,19 @@ def test_what_is_pruned_by_hand_waits_for_a_busy_database(store, path, monkeypat
     assert count(store) == 0
 
 
-def test_a_deleted_file_is_made_anew(store, path):
-    """Rows are never written into a file that has lost its name: the store says what is wrong, and goes on."""
+@pytest.mark.parametrize("look_s", [0, 3600])
+def test_a_deleted_file_is_made_anew(store, path, look_s, monkeypatch):
+    """Rows are never written into a file that has lost its name: the store says what is wrong, and goes on.
+
+    It may be seen before an insert, or behind it.
+    """
     store.insert(line())
+    monkeypatch.setattr("dashcam.store.sqlite.LOOK_S", look_s)
     for each in path.parent.iterdir():
         each.unlink()
-    with pytest.raises(StoreUnavailableError, match="deleted or replaced"):
-        store.insert(line())
+    if look_s:
+        with pytest.raises(StoreUnavailableError, match="deleted or replaced"):
+            store.insert(line())
     with pytest.raises(StoreSetupError):
         store.insert(line())
     store.migrate()

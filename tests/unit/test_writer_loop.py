@@ -204,8 +204,8 @@ def test_an_answer_to_commit_that_is_lost_sends_again(bench):
 
 
 def test_a_schema_that_is_wrong_blocks_and_keeps_all(bench, caplog):
-    """StoreSetupError: nothing is failed, it is said once, and tried again at retry_max_s."""
-    bench.store.errors = [StoreSetupError("no such table")] * 3
+    """StoreSetupError: nothing is failed, it is said once; tried again at once, then at retry_max_s."""
+    bench.store.errors = [StoreSetupError("no such table")] * 4
     bench.record(4)
     bench.loop.step(at_once=True)
     assert bench.failed_ids() == []

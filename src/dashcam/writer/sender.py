@@ -89,8 +89,8 @@ class Sender:
 
     def _insert(self, part: Lines) -> BaseException | None:
         """Insert, however long it takes; give the error when the rows are refused."""
-        unknown = 0
-        attempt = 0
+        unknown = attempt = 0
+        was_mended = False
         while True:
             try:
                 self._store.insert(part.text)
@@ -100,8 +100,10 @@ class Sender:
             except StoreSetupError as error:
                 self._status.state = "blocked"
                 self._told("blocked", error)
-                self._pause(self._settings.retry_max_s)
-                self._mend()
+                if was_mended or not self._mend():
+                    self._pause(self._settings.retry_max_s)
+                    self._mend()
+                was_mended = True
             except Exception as error:  # a border: whatever a store raises, rows must not be lost
                 if not isinstance(error, StoreUnavailableError):
                     unknown += 1
@@ -124,12 +126,14 @@ class Sender:
                 self._trouble("store", None)
                 return None
 
-    def _mend(self) -> None:
+    def _mend(self) -> bool:
         """See to the schema again: the database may have been deleted, or migrated since."""
         try:
             self._prepare()
         except StoreError as error:
             self._status.last_error = error_text(error)
+            return False
+        return True
 
     def _answers(self) -> bool:
         try:
