@@ -5,7 +5,6 @@ CRC) is stored last and at once, so that a slot is either free or whole. The gap
 dropped records, because a journal that is full can't journal its own gap.
 """
 
-import mmap
 import os
 import struct
 import uuid
@@ -15,7 +14,7 @@ from zlib import crc32
 import msgspec
 
 from dashcam.journal.directory import open_if_there
-from dashcam.journal.segment import MADV_DONTFORK
+from dashcam.journal.mapping import map_new
 from dashcam.journal.slots import Slots
 
 NAME = "open.tbl"
@@ -53,9 +52,7 @@ class OpenTable:
         fd = os.open(directory / NAME, flags, 0o600)
         try:
             os.fchmod(fd, 0o600)
-            os.posix_fallocate(fd, 0, size)
-            self._map = mmap.mmap(fd, size)
-            self._map.madvise(MADV_DONTFORK)
+            self._map = map_new(fd, size)
         finally:
             os.close(fd)
         self._words = memoryview(self._map).cast("Q")

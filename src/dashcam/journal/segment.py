@@ -7,11 +7,7 @@ creation, and never a SIGBUS at a write. A mapped file is never truncated.
 import mmap
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from dashcam.journal.frame import (
     SEGMENT_HEADER_BYTES,
@@ -19,55 +15,11 @@ from dashcam.journal.frame import (
     SegmentHeader,
     encode_segment_header,
 )
+from dashcam.journal.mapping import bring_to_disk, make_ready, map_new, use_large_pages
 from dashcam.journal.pen import Pen
 
-MADV_DONTFORK = 10
-MADV_HUGEPAGE, MADV_NOHUGEPAGE = 14, 15
-MADV_POPULATE_WRITE = 23
-PAGE = 4096
 SUFFIX = ".seg"
-MS_SYNC = 4
 _unmapped_later: list[object] = []
-
-
-@cache
-def _libc() -> Any:
-    """Give the C library through ctypes, which lets the other threads run during a call.
-
-    The methods of `mmap` don't. Loaded when the keeper first needs it.
-    """
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.madvise.argtypes = libc.msync.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return libc
-
-
-@contextmanager
-def _address(map: mmap.mmap) -> Iterator[int]:
-    """Give where a map lies; as long as this lasts, it stays there."""
-    import ctypes
-
-    held = ctypes.c_char.from_buffer(map)
-    try:
-        yield ctypes.addressof(held)
-    finally:
-        del held
-
-
-def bring_to_disk(map: mmap.mmap, first: int, end: int) -> None:
-    """Write the pages of a part of a map to the disk, and wait for it.
-
-    Raises:
-        OSError: it failed; the kernel may have forgotten what it could not write.
-    """
-    first &= -PAGE
-    with _address(map) as address:
-        if _libc().msync(address + first, end - first, MS_SYNC) != 0:
-            import ctypes
-
-            error = ctypes.get_errno()
-            raise OSError(error, os.strerror(error))
 
 
 def segment_name(segment_id: int) -> str:
@@ -124,12 +76,10 @@ class Segment:
         self.fd = os.open(self.path, flags, 0o600)
         try:
             os.fchmod(self.fd, 0o600)  # whatever the umask took away
-            os.posix_fallocate(self.fd, 0, size)
-            self.map = mmap.mmap(self.fd, size)
-            self.map.madvise(MADV_DONTFORK)
+            self.map = map_new(self.fd, size)
             self._is_large = large
             if large:  # before the first touch, which reads small pages ahead
-                self._advise(MADV_HUGEPAGE)
+                use_large_pages(self.map, wanted=True)
         except BaseException:
             os.close(self.fd)
             os.unlink(self.path)
@@ -144,15 +94,11 @@ class Segment:
             capacity=size,
         )
 
-    def _advise(self, advice: int) -> None:
-        with _address(self.map) as address:  # a kernel without such pages refuses, and is right
-            _libc().madvise(address, len(self.map), advice)
-
     def end_large(self) -> None:
         """Go on with pages of the common size: too little is appended between two syncs."""
         if self._is_large and self.fd >= 0:
             self._is_large = False
-            self._advise(MADV_NOHUGEPAGE)
+            use_large_pages(self.map, wanted=False)
 
     @property
     def offset(self) -> int:
@@ -175,12 +121,10 @@ class Segment:
         A first touch of a preallocated page of ext4 costs some 10 µs, a page that was made
         ready 0.1.
         """
-        end = min(end & -PAGE, self.capacity)
-        if end <= self.populated or self.fd < 0:
-            return
-        with _address(self.map) as address:
-            _libc().madvise(address + self.populated, end - self.populated, MADV_POPULATE_WRITE)
-        self.populated = end  # also where the kernel is too old for it: it is an optimisation
+        end = min(end & -mmap.PAGESIZE, self.capacity)
+        if end > self.populated and self.fd >= 0:
+            make_ready(self.map, self.populated, end)
+            self.populated = end
 
     def sync(self, *, delivered: int = 0) -> None:
         """Bring to the disk what was appended and isn't delivered, and the header.
@@ -196,7 +140,7 @@ class Segment:
         """
         offset = self.offset
         first = max(self.synced_offset, min(delivered, offset))
-        if self.synced_offset == 0 and first >= PAGE:
+        if self.synced_offset == 0 and first >= mmap.PAGESIZE:
             bring_to_disk(self.map, 0, SEGMENT_HEADER_BYTES)
         if first < offset:
             bring_to_disk(self.map, first, offset)
