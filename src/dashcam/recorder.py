@@ -216,11 +216,11 @@ class Recorder(RecorderBase):
         if journal is None:
             return False
         try:
-            self.redactor.redact(exchange)
+            content_types = self.redactor.redact(exchange)
             if exchange.path is not None and self.is_llm_path(exchange.path):
                 read_usage(exchange)
             if self._before_record is not None:
-                kept = self._ask_before_record(exchange)
+                kept = self._ask_before_record(exchange, content_types)
                 if kept is None:
                     return False
                 exchange = kept
@@ -258,7 +258,9 @@ class Recorder(RecorderBase):
         if writer is not None:
             _close_soon(journal, writer, 0.0, os.getpid())
 
-    def _ask_before_record(self, exchange: Exchange) -> Exchange | None:
+    def _ask_before_record(
+        self, exchange: Exchange, content_types: tuple[str, str]
+    ) -> Exchange | None:
         assert self._before_record is not None
         exchange_id, revision = exchange.id, exchange.revision
         try:
@@ -274,7 +276,7 @@ class Recorder(RecorderBase):
             kept = exchange
             strip(kept)
         kept.id, kept.revision = exchange_id, revision
-        self.redactor.redact(kept)
+        self.redactor.redact(kept, content_types=content_types)
         return kept
 
     def capture_failed(self, error: BaseException) -> None:

@@ -149,6 +149,38 @@ def test_what_before_record_returns_is_redacted_again(make_recorder):
     assert [pair[0] for pair in seen.request_headers] == ["content-type", "x"]
 
 
+FORM = {b"content-type": b"application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "received", "put", "kept"),
+    [
+        (JSON, b"{}", '{"token": "hunter2"}', '{"token": "[redacted]"}'),
+        (FORM, b"a=1", "a=2&password=hunter2", "a=2&password=[redacted]"),
+        ({}, b"a", "Bearer hunter2hunter2hunter2", "Bearer [redacted]"),
+    ],
+    ids=["json", "form", "none"],
+)
+def test_a_body_without_its_content_type_is_redacted_again(
+    make_recorder, headers, received, put, kept
+):
+    """before_record takes the content type away: the body is still judged by it; by none as text."""
+
+    def before_record(exchange):
+        exchange.request_headers = []
+        exchange.request_body, exchange.request_body_encoding = put, "utf-8"
+        return exchange
+
+    recorder = make_recorder(before_record=before_record)
+    drive(
+        echo,
+        recorder=recorder,
+        scope=http_scope("POST", headers=list(headers.items())),
+        incoming=body_messages(received),
+    )
+    assert only(recorder).request_body == kept
+
+
 @pytest.mark.parametrize("returned", ["text", 7, {}], ids=repr)
 def test_what_is_no_exchange_keeps_a_summary(make_recorder, returned):
     """before_record returns something else: counted, and nothing but what identifies it is kept."""

@@ -54,11 +54,20 @@ class Redactor:
         types whose bodies are not kept, JSON, or text; keys that are safe."""
         self.failures = 0
 
-    def redact(self, exchange: Exchange) -> None:
+    def redact(
+        self, exchange: Exchange, *, content_types: tuple[str, str] = ("", "")
+    ) -> tuple[str, str]:
         """Redact one exchange in place; never raises.
 
         Headers may be pairs of bytes or str and bodies bytes or str; afterwards all are str.
         What was removed is named in `exchange.redacted`.
+
+        Args:
+            exchange: what was seen.
+            content_types: of request and response, where the headers tell none.
+
+        Returns:
+            The content types by which the two bodies were judged.
         """
         removed: set[str] = set(exchange.redacted)
         try:
@@ -68,6 +77,7 @@ class Redactor:
         except Exception:  # the border: what can't be redacted isn't kept
             exchange.request_headers, content_type, encoding = [], "", ""
             self._failed(removed, "request_headers:*")
+        request_type = content_type = content_type or content_types[0]
         if exchange.request_body is not None:
             kept = self._body(
                 exchange.request_body,
@@ -87,6 +97,7 @@ class Redactor:
         except Exception:  # the border
             exchange.response_headers, content_type, encoding = [], "", ""
             self._failed(removed, "response_headers:*")
+        content_type = content_type or content_types[1]
         if exchange.response_body is not None:
             kept = self._body(
                 exchange.response_body,
@@ -104,6 +115,7 @@ class Redactor:
         if removed:
             names = sorted(name[:NAME_CHARACTERS] for name in removed)
             exchange.redacted = names[:MOST_NAMES]
+        return request_type, content_type
 
     def _failed(self, removed: set[str], part: str) -> None:
         self.failures += 1
@@ -209,9 +221,12 @@ class Redactor:
                     if media[1]:
                         raise
                     return b64encode(body).decode(), "base64", cut
-            if media[2] is not None:
+            redact = media[2]
+            if redact is None and isinstance(body, str):
+                redact = self._kind.text  # put there by `before_record`, and no type with it
+            if redact is not None:
                 names: set[str] = set()
-                text = media[2](text, names, cut)
+                text = redact(text, names, cut)
                 if names:
                     removed.update(side[0] + name for name in names)
         except Unparsable:
