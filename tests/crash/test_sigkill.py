@@ -12,7 +12,7 @@ import pytest
 from tests.checker import dropped, rows, settle, tokens
 from tests.processes import environment, kill_group, read_port, running
 
-ROUNDS = {1: 30, 4: 20}
+ROUNDS = {1: 36, 4: 14}
 TEXT = {"content-type": "text/plain"}
 SETTINGS = {"segment_bytes": 1 << 20, "journal_bytes": 1 << 28, "batch_interval_s": 0.05}
 
