@@ -44,11 +44,9 @@ def main() -> None:
                 time.sleep(PAUSE_S)
                 took_ms[name].append(first_byte_ms(ports[name]))
     print("time to first byte of a stream, median")
-    without_ms = statistics.median(took_ms["without"])
-    for name, each in took_ms.items():
-        print(
-            f"  {name:16}{statistics.median(each):.2f} ms{statistics.median(each) / without_ms:7.2f}"
-        )
+    median_ms = {name: statistics.median(each) for name, each in took_ms.items()}
+    for name, each_ms in median_ms.items():
+        print(f"  {name:16}{each_ms:.2f} ms{each_ms / median_ms['without']:7.2f}")
 
 
 if __name__ == "__main__":

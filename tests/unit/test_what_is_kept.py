@@ -27,6 +27,16 @@ RESPONSES_STREAM = [
     {"type": "response.completed", "response": RESPONSES},
 ]
 JSON = {"content-type": b"application/json"}
+FORM = {"content-type": b"application/x-www-form-urlencoded"}
+
+
+def post(recorder, sent, *, path="/", headers=JSON):
+    return drive(
+        echo,
+        recorder=recorder,
+        scope=http_scope("POST", path, headers=list(headers.items())),
+        incoming=body_messages(sent),
+    )
 
 
 def answer(events, *, streamed):
@@ -112,12 +122,7 @@ def test_before_record_changes_and_drops(make_recorder):
 
     recorder = make_recorder(before_record=before_record)
     for path in ("/keep", "/drop"):
-        server = drive(
-            echo,
-            recorder=recorder,
-            scope=http_scope("POST", path, headers=list(JSON.items())),
-            incoming=body_messages(b'{"password": "hunter2"}'),
-        )
+        server = post(recorder, b'{"password": "hunter2"}', path=path)
         assert server.sent[1]["body"] == b'{"password": "hunter2"}'
     assert saw == ['{"password": "[redacted]"}'] * 2
     seen = only(recorder)
@@ -137,19 +142,11 @@ def test_what_before_record_returns_is_redacted_again(make_recorder):
         return exchange
 
     recorder = make_recorder(before_record=before_record)
-    drive(
-        echo,
-        recorder=recorder,
-        scope=http_scope("POST", headers=list(JSON.items())),
-        incoming=body_messages(b"{}"),
-    )
+    post(recorder, b"{}")
     seen = only(recorder)
     assert "hunter2" not in repr(seen)
     assert seen.request_body == '{"token": "[redacted]"}'
     assert [pair[0] for pair in seen.request_headers] == ["content-type", "x"]
-
-
-FORM = {b"content-type": b"application/x-www-form-urlencoded"}
 
 
 @pytest.mark.parametrize(
@@ -172,12 +169,7 @@ def test_a_body_without_its_content_type_is_redacted_again(
         return exchange
 
     recorder = make_recorder(before_record=before_record)
-    drive(
-        echo,
-        recorder=recorder,
-        scope=http_scope("POST", headers=list(headers.items())),
-        incoming=body_messages(received),
-    )
+    post(recorder, received, headers=headers)
     assert only(recorder).request_body == kept
 
 
@@ -185,12 +177,7 @@ def test_a_body_without_its_content_type_is_redacted_again(
 def test_what_is_no_exchange_keeps_a_summary(make_recorder, returned):
     """before_record returns something else: counted, and nothing but what identifies it is kept."""
     recorder = make_recorder(before_record=lambda exchange: returned)
-    drive(
-        echo,
-        recorder=recorder,
-        scope=http_scope("POST", headers=list(JSON.items())),
-        incoming=body_messages(b'{"a": 1}'),
-    )
+    post(recorder, b'{"a": 1}')
     seen = only(recorder)
     assert (seen.request_body, seen.request_headers, seen.response_body_bytes) == (None, [], 8)
     assert recorder.statistics().capture_errors == 1

@@ -13,8 +13,7 @@ from functools import cache
 from typing import Any
 
 IS_LINUX = sys.platform == "linux"
-_MADV_HUGEPAGE, _MADV_NOHUGEPAGE = 14, 15
-_MADV_POPULATE_WRITE = 23
+_MADV_POPULATE_WRITE = 23  # newer than the names in mmap
 _MS_SYNC = 4
 _ZEROS = bytes(1 << 20)
 
@@ -63,22 +62,25 @@ def _address(map: mmap.mmap) -> Iterator[int]:
         del held
 
 
+def _advise(map: mmap.mmap, first: int, end: int, advice: int) -> None:
+    """Advise the kernel, which may refuse what it is too old for: it is an optimisation."""
+    with _address(map) as address:
+        _libc().madvise(address + first, end - first, advice)
+
+
 def use_large_pages(map: mmap.mmap, *, wanted: bool) -> None:
     """Make what is touched from now on of pages of 2 MiB, or of the common size again.
 
     A kernel or file system without such pages goes on as it is.
     """
     if IS_LINUX:
-        with _address(map) as address:
-            advice = _MADV_HUGEPAGE if wanted else _MADV_NOHUGEPAGE
-            _libc().madvise(address, len(map), advice)
+        _advise(map, 0, len(map), mmap.MADV_HUGEPAGE if wanted else mmap.MADV_NOHUGEPAGE)
 
 
 def make_ready(map: mmap.mmap, first: int, end: int) -> None:
     """Touch pages, so that whoever writes there needn't wait; a kernel too old for it doesn't."""
     if IS_LINUX:
-        with _address(map) as address:
-            _libc().madvise(address + first, end - first, _MADV_POPULATE_WRITE)
+        _advise(map, first, end, _MADV_POPULATE_WRITE)
 
 
 def bring_to_disk(map: mmap.mmap, first: int, end: int) -> None:

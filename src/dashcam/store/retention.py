@@ -80,16 +80,25 @@ def prune_all(
     Raises:
         StoreError: the store did not answer, or was busy for `PATIENCE_S`.
     """
+    return delete_in_steps(lambda: store.prune(before=before, limit=STEP_ROWS), on_step)
+
+
+def delete_in_steps(step: Callable[[], int], on_step: Callable[[int], None]) -> int:
+    """Take a small step until it deletes nothing more; tell how many rows all of them did.
+
+    Raises:
+        StoreError: the store did not answer, or was busy for `PATIENCE_S`.
+    """
     total = 0
     while True:
-        deleted = patiently(lambda: store.prune(before=before, limit=STEP_ROWS))
+        deleted = _patiently(step)
         total += deleted
         on_step(deleted)
         if not deleted:  # fewer than asked for may be a whole partition: there may be more
             return total
 
 
-def patiently(step: Callable[[], int]) -> int:
+def _patiently(step: Callable[[], int]) -> int:
     """Do a small step; again, for `PATIENCE_S`, while the store can't do it."""
     until_s = time.monotonic() + PATIENCE_S
     while True:

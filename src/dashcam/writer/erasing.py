@@ -10,7 +10,7 @@ from dashcam.journal import list_directories
 from dashcam.journal.erase import erase
 from dashcam.settings import Settings
 from dashcam.store.base import Store
-from dashcam.store.retention import STEP_ROWS, patiently
+from dashcam.store.retention import STEP_ROWS, delete_in_steps
 from dashcam.writer.failed_logs import FailedLine, rewrite_failed
 
 
@@ -67,12 +67,7 @@ def erase_user(
                 erased, left = erase(path, is_theirs)
                 in_journal += erased
                 waiting += left
-        while True:
-            deleted = patiently(lambda: store.prune_user(user_id, limit=STEP_ROWS))
-            rows += deleted
-            on_step(deleted)
-            if deleted < STEP_ROWS:
-                break
+        rows += delete_in_steps(lambda: store.prune_user(user_id, limit=STEP_ROWS), on_step)
         if not waiting or time.monotonic() >= deadline_s:
             break
         time.sleep(0.2)
