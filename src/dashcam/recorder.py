@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -78,10 +79,14 @@ class Recorder(RecorderBase):
         self.journal: Journal | MemoryJournal | None = None
         self.lifespans = 0
         """Lifespans of apps that use this recorder now; the last one to end closes it."""
-        self.redactor = Redactor(settings)
+        self.redactor = Redactor(settings, on_failure=self.capture_failed)
         self.is_llm_path = any_glob(settings.llm_paths)
         self._before_record = settings.before_record
-        self.quick = settings.before_record is None
+        self.quick = (
+            settings.before_record is None
+            and not self.redactor.is_personal
+            and not self.redactor.hidden_columns
+        )
         """Whether the common exchange may go the short way: see `capture.quick`."""
         self.constants = self._constants()
         self._writer: Writer | None = None
@@ -100,12 +105,13 @@ class Recorder(RecorderBase):
         """Give what the compiled short way needs to know, the same for all requests."""
         if native is None:
             return None
-        headers, media, safe = self.redactor.judged
+        headers, media, safe, query_safe = self.redactor.judged
         llm_paths = getattr(self.is_llm_path, "__self__", None)  # of a frozenset's __contains__
         return native.Constants(
             headers,
             media,
             safe,
+            query_safe,
             line_end(self.server, self.process_id),
             llm_paths if isinstance(llm_paths, frozenset) else None,
             self.budget,
@@ -201,12 +207,15 @@ class Recorder(RecorderBase):
                 self._never_accepted += 1
         return self.journal
 
-    def record(self, exchange: Exchange, *, amended: bool = False) -> bool:
+    def record(
+        self, exchange: Exchange, *, amended: bool = False, personal: Iterable[str] = ()
+    ) -> bool:
         """Redact, encode and append one exchange; never raises, never waits for I/O.
 
         Args:
             exchange: what was seen. It is changed in place: see `Redactor.redact`.
             amended: whether a record with this id was accepted before.
+            personal: kinds of personal data to remove, besides those of `redact_personal`.
 
         Returns:
             Whether the record is in the journal (False: dropped and counted, or refused by
@@ -216,11 +225,11 @@ class Recorder(RecorderBase):
         if journal is None:
             return False
         try:
-            content_types = self.redactor.redact(exchange)
+            content_types = self.redactor.redact(exchange, personal=personal)
             if exchange.path is not None and self.is_llm_path(exchange.path):
                 read_usage(exchange)
             if self._before_record is not None:
-                kept = self._ask_before_record(exchange, content_types)
+                kept = self._ask_before_record(exchange, content_types, personal)
                 if kept is None:
                     return False
                 exchange = kept
@@ -259,7 +268,7 @@ class Recorder(RecorderBase):
             _close_soon(journal, writer, 0.0, os.getpid())
 
     def _ask_before_record(
-        self, exchange: Exchange, content_types: tuple[str, str]
+        self, exchange: Exchange, content_types: tuple[str, str], personal: Iterable[str]
     ) -> Exchange | None:
         assert self._before_record is not None
         exchange_id, revision = exchange.id, exchange.revision
@@ -276,7 +285,7 @@ class Recorder(RecorderBase):
             kept = exchange
             strip(kept)
         kept.id, kept.revision = exchange_id, revision
-        self.redactor.redact(kept, content_types=content_types)
+        self.redactor.redact(kept, content_types=content_types, personal=personal)
         return kept
 
     def capture_failed(self, error: BaseException) -> None:

@@ -21,6 +21,9 @@ ENV_PREFIX = "DASHCAM_"
 LARGE_BATCHES = {"batch_size": 10_000, "batch_bytes": 16 * MIB, "batch_interval_s": 2.0}
 OTHER_VARIABLES = frozenset({"DASHCAM_FAILPOINT", "DASHCAM_PURE_PYTHON"})
 
+PERSONAL = ("card", "iban", "email", "phone", "ssn", "ip")
+"""Kinds of personal data that `redact_personal` knows."""
+
 DEFAULT_BODY_CONTENT_TYPES = (
     "text/*",
     "application/json",
@@ -141,6 +144,13 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
+def _kinds(value: Any) -> tuple[str, ...]:
+    names = _names(value)
+    if any(name not in PERSONAL for name in names):
+        raise Problem("must be some of " + ", ".join(PERSONAL))
+    return names
+
+
 def _optional_names(value: Any) -> tuple[str, ...] | None:
     return None if value is None else _names(value)
 
@@ -248,12 +258,18 @@ TABLE: tuple[Setting, ...] = (
         _names,
         "content types whose bodies are kept; globs",
     ),
-    Setting("redact_headers", (), _names, "headers to remove, besides the defaults; globs"),
-    Setting("redact_fields", (), _names, "JSON, form and XML names to blank, besides; globs"),
-    Setting("redact_query", (), _names, "query keys to blank, besides the defaults; globs"),
-    Setting("replace_redact_headers", None, _optional_names, "headers to remove, in place"),
-    Setting("replace_redact_fields", None, _optional_names, "names to blank, in place"),
-    Setting("replace_redact_query", None, _optional_names, "query keys to blank, in place"),
+    Setting("redact_headers", (), _names, "additional headers to remove; globs"),
+    Setting("redact_fields", (), _names, "additional field names to redact (JSON, forms, XML, text); globs"),
+    Setting("redact_query", (), _names, "additional query keys to redact; globs"),
+    Setting("replace_redact_headers", None, _optional_names, "headers to remove, replacing the defaults"),
+    Setting("replace_redact_fields", None, _optional_names, "field names to redact, replacing the defaults"),
+    Setting("replace_redact_query", None, _optional_names, "query keys to redact, replacing the defaults"),
+    Setting(
+        "redact_personal",
+        (),
+        _kinds,
+        "personal data to remove as well: some of `card`, `iban`, `email`, `phone`, `ssn`, `ip`",
+    ),
     Setting("include_paths", (), _names, "paths to record; globs; none given: all"),
     Setting("exclude_paths", (), _names, "paths not to record; globs"),
     Setting(
@@ -356,6 +372,7 @@ class Settings:
     replace_redact_headers: tuple[str, ...] | None
     replace_redact_fields: tuple[str, ...] | None
     replace_redact_query: tuple[str, ...] | None
+    redact_personal: tuple[str, ...]
     include_paths: tuple[str, ...]
     exclude_paths: tuple[str, ...]
     sample_rate: float

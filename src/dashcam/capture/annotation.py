@@ -4,11 +4,12 @@
 in the task that runs the app; it must never let one request's words reach another's record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol, get_args
 
 from dashcam.exchange import OUTCOMES, Keep
+from dashcam.settings import PERSONAL
 
 KEEPS: tuple[str, ...] = get_args(Keep)
 
@@ -16,7 +17,7 @@ KEEPS: tuple[str, ...] = get_args(Keep)
 class Annotations:
     """The words said so far about one request; None is unsaid."""
 
-    __slots__ = ("changed", "fields", "keep", "outcome", "tags")
+    __slots__ = ("changed", "fields", "keep", "outcome", "personal", "tags")
 
     changed: bool
     """Whether something was said since the record was made."""
@@ -26,6 +27,7 @@ class Annotations:
         self.tags: dict[str, Any] = {}
         self.outcome: str | None = None
         self.keep: str | None = None
+        self.personal: tuple[str, ...] = ()
         self.changed = False
 
 
@@ -51,6 +53,7 @@ def annotate(
     input_tokens: int | None = None,
     output_tokens: int | None = None,
     cost: float | None = None,
+    redact_personal: Iterable[str] | None = None,
 ) -> None:
     """Say something about the request that is being served; what is None stays as it was.
 
@@ -68,9 +71,11 @@ def annotate(
         input_tokens: of an LLM call.
         output_tokens: of an LLM call.
         cost: of the call, in whatever currency the app uses throughout.
+        redact_personal: kinds of personal data to remove from this record, besides those of the
+            setting: some of `card`, `iban`, `email`, `phone`, `ssn`, `ip`.
 
     Raises:
-        ValueError: `outcome` or `keep` is none of the known ones.
+        ValueError: `outcome`, `keep` or a kind of personal data is none of the known ones.
         TypeError: `tags` is no mapping.
     """
     if outcome is not None and outcome not in OUTCOMES:
@@ -79,6 +84,10 @@ def annotate(
         raise ValueError(f"keep must be one of {', '.join(KEEPS)}, got {keep!r}")
     if tags is not None and not isinstance(tags, Mapping):
         raise TypeError(f"tags must be a mapping of names to values, got {tags!r}")
+    personal = (redact_personal,) if isinstance(redact_personal, str) else redact_personal
+    personal = tuple(personal or ())
+    if any(kind not in PERSONAL for kind in personal):
+        raise ValueError(f"redact_personal must be some of {', '.join(PERSONAL)}, got {personal!r}")
     request = current.get()
     if request is None:
         return
@@ -90,6 +99,7 @@ def annotate(
         said.outcome = outcome
     if keep is not None:
         said.keep = keep
+    said.personal += personal
     if tags:
         said.tags.update({str(name): value for name, value in tags.items()})
     fields = {

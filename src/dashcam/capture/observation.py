@@ -224,7 +224,8 @@ class Observation(Observed):
             exchange.tags = dict(said.tags)
             if said.keep == "summary" or (said.keep is None and outcome in REFUSED):
                 strip(exchange)
-        recorder.record(exchange, amended=self.recorded)
+        personal = () if said is None else said.personal
+        recorder.record(exchange, amended=self.recorded, personal=personal)
         self.recorded = True
 
     def _exchange(self, revision: int, outcome: str) -> Exchange:

@@ -234,15 +234,24 @@ class PythonObserved:
 
 def entry_of(observed: Any) -> bytes:
     """Encode a request in flight; what is too long for a slot is cut."""
+    redactor = observed.recorder.redactor
+    path, host, request_id, client_ip = redactor.redact_in_flight(
+        observed.path,
+        observed.host,
+        observed.request_id,
+        observed.client_ip,
+        observed.query,
+        observed.request_headers,
+    )
     fields = [
         observed.id,
         observed.request_timestamp,
         observed.method,
         observed.scheme,
-        observed.host,
-        observed.path,
-        observed.client_ip,
-        observed.request_id,
+        host,
+        path,
+        client_ip,
+        request_id,
     ]
     try:
         entry = _encode_entry(fields)

@@ -43,7 +43,7 @@ def quick_line(observed: "Observation", outcome: str) -> bytes | None:
         model, input_tokens, output_tokens = found
     said = observed.said
     if said is not None:
-        if said.tags or said.keep == "summary" or (said.keep is None and outcome in REFUSED):
+        if said.tags or said.personal or said.keep == "summary" or (said.keep is None and outcome in REFUSED):
             return None
         fields = said.fields
         if "cost" in fields:
@@ -59,9 +59,10 @@ def quick_line(observed: "Observation", outcome: str) -> bytes | None:
         trace_id, span_id = parse_traceparent(observed.traceparent)
     redactor = recorder.redactor
     query: str | None = observed.query or None
-    removed = None
     if query is not None:
-        query, removed = redactor.redact_query(query)
+        query = redactor.redact_query(query)
+        if query is None:
+            return None  # what was removed is searched for in all the rest
     line: bytes | None = _encode_line(
         observed,
         outcome,
@@ -74,7 +75,6 @@ def quick_line(observed: "Observation", outcome: str) -> bytes | None:
         model,
         input_tokens,
         output_tokens,
-        removed,
     )
     journal = recorder.journal
     if line is None or journal is None or len(line) > journal.max_line_bytes:

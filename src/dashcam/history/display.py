@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dashcam.redaction.bodies import Unparsable, decompress
+from dashcam.redaction.decoding import Unreadable, decompress
 from dashcam.store.base import StoredExchange
 
 DISPLAY_BYTES = 1 << 20
@@ -47,7 +47,7 @@ def display_body(
         if raw.startswith(magic):
             try:
                 raw, more = decompress(raw, name, limit=DISPLAY_BYTES)
-            except Unparsable:
+            except Unreadable:
                 break
             truncated = truncated or more
     try:

@@ -1,256 +1,505 @@
-"""JSON texts, whole or cut anywhere: secret values replaced, everything else left as it was.
+"""JSON texts, whole or cut anywhere: what is secret is replaced, the rest stays byte for byte.
 
-The common text has no secret in it, and that is found out by a few C calls: is it JSON at all
-(msgspec), and which keys are there. Only then the text is walked token by token. Linear in
-the text, and no recursion.
+The text is walked once, string by string and bracket by bracket, without recursion. What lies in
+strings is read by its own structure (see `reader`). Beyond RFC 8259, `NaN` and `Infinity` are taken.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dashcam.redaction.rules import REDACTED, Names
+from dashcam.redaction.names import (
+    ALL,
+    OPAQUE,
+    PAIR_NAMES,
+    REDACTED,
+    SAFE,
+    TEXT,
+    VALUE_NAMES,
+    squeeze,
+    words_of,
+)
+from dashcam.redaction.places import KIND_BITS
+from dashcam.redaction.scrub import Edit, is_prose, looks_secret
+from dashcam.redaction.shapes import is_mixed
+
+if TYPE_CHECKING:
+    from dashcam.redaction.reader import Reader
+
+MOST_TOKENS = 40_000
+"""Strings and brackets of one text that are walked; what follows is not kept."""
 
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
-_KEYS = re.compile(r'"([^"]*+)"(?:\s|\\[nrt])*+:')
-_QUOTE = "\\u0022"  # how a key inside a string may be quoted
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
-_MOST_EMBEDDED = 3
+_STRING = r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)'
+_TOKEN = re.compile(_STRING + r"|[{}\[\]]", re.DOTALL)
+_SCALAR = re.compile(r"\s*+([^\s\"{\[,}\]]++)")
+_BLANK = re.compile(r"\s*+")
+_CONSTANT = re.compile(r"\b(?:NaN|-?Infinity)\b")
+_SIBLINGS = re.compile(
+    r'"(?:logprob|logprobs|top_logprobs|token_logprobs|prob|probability|rank|special|token_id|tokenId|bytes|offsets?)"\s*+:'
+)
+_PIECE = re.compile(r"(?:[\s\u2581\u0120\u010a]|##)*+(?:[^\W\d_]{1,20}|\d{1,4}|[^\w\s]{1,8}|)[^\w\s]{0,3}\s*+")
+_SCHEMA_KEYS = frozenset(
+    "type title description format minLength maxLength pattern nullable readOnly writeOnly $ref required items "
+    "anyOf oneOf allOf deprecated minimum maximum exclusiveMinimum exclusiveMaximum additionalProperties properties "
+    "in name scheme bearerFormat flows openIdConnectUrl minItems maxItems uniqueItems contentEncoding order "
+    "contentMediaType examples_count optional ui:widget widget label placeholder".split()
+)
+_SCHEMA_TYPES = frozenset(
+    "string number integer boolean object array null apiKey http oauth2 openIdConnect password text secret".split()
+)
+_SURE_PAIRS = frozenset(("type", "id", "k", "path", "label", "var"))
+"""Keys that name a pair only where the name is a sure one: `{"type": "token"}` is none."""
+_JSON_VALUES = VALUE_NAMES - {"content", "contents", "data", "text"}
 
 
 class NotJson(ValueError):
-    """The text is not what its content type claims."""
+    """The text is not JSON, though it begins so."""
 
 
-def may_hold_secret(text: str, names: Names) -> bool:
-    """Tell cheaply whether any key of this text is secret, or can't be judged as it stands.
-
-    Every key follows a quote and ends at a quote and a colon; the search may take more than
-    keys for keys, and misses only those that begin with a colon. A name with a backslash is
-    written with escapes, or is a key of JSON inside a string.
-    """
-    found = _KEYS.findall(text)
-    if _QUOTE in text:
-        return True
-    if names.safe.issuperset(found):
-        return False
-    return any("\\" in name or names.is_secret(name) for name in found)
-
-
-def plain_json(data: bytes, names: Names) -> str | None:
-    """Give the text of JSON in UTF-8 that holds no secret; None when it needs a closer look."""
-    try:
-        text = data.decode()
-        _validate(data)
-    except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
-        return None
-    if names.safe.issuperset(_KEYS.findall(text)) and _QUOTE not in text:
-        return text
-    return None
-
-
-def redact_json(
-    text: str, data: bytes, names: Names, removed: set[str], *, cut: bool, depth: int = 0
-) -> str:
-    """Replace the values of secret keys at any depth.
-
-    Args:
-        text: the JSON text.
-        data: the same as UTF-8.
-        names: which keys are secret.
-        removed: the names of what was replaced are added to it.
-        cut: whether the text's end is missing. A value that is cut goes from its key onward.
-        depth: how many JSON texts this one is embedded in.
+def check(text: str) -> None:
+    """Check that a text is one JSON value.
 
     Raises:
-        NotJson: the text is not JSON (or, when cut, not the start of it).
+        NotJson: it isn't.
     """
-    if not cut:
-        _check(text, data)
-    if not cut and not may_hold_secret(text, names):
-        return text
-    return _splice(text, names, removed, cut=cut, depth=depth)
-
-
-def _check(text: str, data: bytes) -> None:
     try:
-        _validate(data)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        # Lone surrogates are JSON, and JavaScript writes them, but msgspec doesn't take them.
-        if "\\ud" not in text and "\\uD" not in text:
+        _validate(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
+        # Lone surrogates are JSON, and JavaScript writes them; NaN is what Python writes.
+        if "\\ud" not in text and "\\uD" not in text and _CONSTANT.search(text) is None:
             raise NotJson from error
         try:
-            json.loads(text, parse_constant=_refuse)
+            json.loads(text)
         except (ValueError, RecursionError):
             raise NotJson from error
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+class _Frame:
+    """An object or array that is open."""
+
+    __slots__ = (
+        "count", "is_object", "key", "key_at", "last", "owner", "pair", "start", "strings",
+        "tokens", "values", "verdict",
+    )  # fmt: skip
+
+    def __init__(self, start: int, owner: str, *, is_object: bool) -> None:
+        self.is_object = is_object
+        self.start = start
+        self.owner = owner
+        self.key = ""
+        self.key_at = -1
+        self.verdict = SAFE
+        self.pair: str | None = None
+        self.values: list[tuple[int, int]] = []
+        self.tokens: list[tuple[int, int, str, str]] = []
+        self.count = 0
+        self.strings: list[tuple[int, int, str]] = []
+        self.last = ""
 
 
-def _splice(text: str, names: Names, removed: set[str], *, cut: bool, depth: int) -> str:
-    """Walk the tokens; keep what isn't secret byte for byte."""
-    parts: list[str] = []
-    kept = 0
-    tokens = _TOKEN.finditer(text)
-    open_: list[str] = []
-    key: str | None = None
-    key_at = 0
-    last_string = ""
-    last_at = 0
-    before = ""
-    for match in tokens:
-        token = match.group()
-        first = token[0]
-        if first == '"':
-            if not _is_whole(token):
-                return _cut_off(
-                    text,
-                    parts,
-                    kept,
-                    key_at if before == ":" else match.start(),
-                    names,
-                    removed,
-                    key if before == ":" else None,
-                    depth,
-                )
-            if before == ":" and key is not None and names.is_secret(key):
-                removed.add(key)
-                parts += (text[kept : match.start()], f'"{REDACTED}"')
-                kept = match.end()
-            elif "\\" in token and depth < _MOST_EMBEDDED:
-                inner = _redact_embedded(token, names, removed, depth)
-                if inner is not None:
-                    parts += (text[kept : match.start()], inner)
-                    kept = match.end()
-            last_string, last_at = token, match.start()
-        elif first == ":":
-            if before[:1] != '"':
+def json_edits(
+    text: str, places: list[int], reader: "Reader", *, cut: bool
+) -> tuple[list[Edit], int]:
+    """Find what must go from JSON.
+
+    Args:
+        text: the JSON text; checked, unless it is cut.
+        places: of the text, from `find_places`.
+        reader: whose names, work and findings count.
+        cut: whether the text's end is missing.
+
+    Returns:
+        The edits, and where the part ends that is kept.
+
+    Raises:
+        NotJson: a cut text isn't the beginning of JSON.
+        TooMuch: it would take too long.
+    """
+    return _Walk(text, places, reader, cut=cut).run()
+
+
+class _Walk:
+    """One walk over one text."""
+
+    def __init__(self, text: str, places: list[int], reader: "Reader", *, cut: bool) -> None:
+        self.text = text
+        self.places = [place >> KIND_BITS for place in places]
+        self.next_place = 0
+        self.reader = reader
+        self.cut = cut
+        self.edits: list[Edit] = []
+
+    def run(self) -> tuple[list[Edit], int]:
+        text = self.text
+        size = len(text)
+        root = _Frame(0, "", is_object=False)
+        stack = [root]
+        frame = root
+        tokens = _TOKEN.finditer(text)
+        count = 0
+        last_end = 0
+        for match in tokens:
+            count += 1
+            if count > MOST_TOKENS:
+                return self._cut_off(stack, last_end, match.start())
+            inner = match[1]
+            if inner is None:
+                sign = text[match.start()]
+                if sign in "{[":
+                    if frame.is_object and frame.verdict >= TEXT and frame.key:
+                        end = self._skip(tokens, match.end())
+                        if end < 0:
+                            self._remember(match.start(), size, frame.key, frame.verdict)
+                            return self.edits, frame.key_at
+                        self._group(frame, match.start(), end)
+                        last_end = end
+                        frame.key = ""
+                        continue
+                    if frame.is_object and frame.key and squeeze(frame.key) in ("value", "values"):
+                        frame.values.append((match.start(), -1))
+                    frame.count += 1
+                    child = _Frame(match.start(), frame.key if frame.is_object else frame.owner, is_object=sign == "{")
+                    stack.append(child)
+                    frame = child
+                else:
+                    if len(stack) == 1 or frame.is_object != (sign == "}"):
+                        raise NotJson
+                    self._close(frame, match.end())
+                    closed = stack.pop()
+                    frame = stack[-1]
+                    if frame.is_object:
+                        if not closed.is_object and closed.last and squeeze(frame.key) in ("loc", "path", "field"):
+                            self._name_pair(frame, squeeze(frame.key), closed.last)
+                        if frame.values and frame.values[-1][1] < 0:
+                            frame.values[-1] = (frame.values[-1][0], match.end())
+                        frame.key = ""
+                last_end = match.end()
+                continue
+            end = match.end(1)
+            if end >= size or text[end] != '"':
+                return self._cut_string(stack, match, last_end)
+            if match[2] is not None:
+                frame.key_at = match.start()
+                frame.key = key = self._decoded(inner)
+                frame.verdict = verdict = self.reader.fields.verdict(key) if key else SAFE
+                if self._has_place(match.start() + 1, end):
+                    self._string(match.start(), end + 1, inner)
+                last_end = match.end()
+                if verdict == ALL or (key and squeeze(key) in _JSON_VALUES):
+                    scalar = _SCALAR.match(text, last_end)
+                    if scalar is not None and scalar[1][0] not in "tfnNI":
+                        if self.cut and scalar.end() == size:
+                            if verdict == ALL:
+                                return self.edits, frame.key_at
+                        elif verdict == ALL:
+                            self._remove(scalar.start(1), scalar.end(1), scalar[1], key, certain=True)
+                        else:
+                            frame.values.append(scalar.span(1))
+                continue
+            self._value(frame, match.start(), end + 1, inner)
+            last_end = end + 1
+        if len(stack) > 1 or self.cut:
+            if not self.cut:
                 raise NotJson
-            key, key_at = _unescape(last_string), last_at
-        elif first in "{[":
-            if before == ":" and key is not None and names.is_secret(key):
-                end = _skip_value(tokens, match.end())
-                if end < 0:  # the value is cut
-                    removed.add(key)
-                    return _joined(parts, text[kept:key_at])
-                removed.add(key)
-                parts += (text[kept : match.start()], f'"{REDACTED}"')
-                kept = end
-                token = "}"
-            else:
-                open_.append(first)
-        elif first in "}]":
-            if not open_ or (open_.pop() == "{") != (first == "}"):
-                raise NotJson
-        elif first != ",":
-            if before == ":" and key is not None and names.is_secret(key):
-                removed.add(key)
-                parts += (text[kept : match.start()], f'"{REDACTED}"')
-                kept = match.end()
-            elif not _is_scalar(token, may_be_cut=cut and match.end() == len(text)):
-                raise NotJson
-        before = token
-    if cut and before == ":" and key is not None and names.is_secret(key):
-        removed.add(key)
-        return _joined(parts, text[kept:key_at])
-    if not parts:
-        return text
-    return _joined(parts, text[kept:])
+            return self._cut_off(stack, last_end, size)
+        self._close(root, size)
+        return self.edits, size
 
+    def _has_place(self, begin: int, end: int) -> bool:
+        places, at = self.places, self.next_place
+        while at < len(places) and places[at] < begin:
+            at += 1
+        self.next_place = at
+        return at < len(places) and places[at] < end
 
-def _cut_off(
-    text: str,
-    parts: list[str],
-    kept: int,
-    at: int,
-    names: Names,
-    removed: set[str],
-    key: str | None,
-    depth: int,
-) -> str:
-    """End a text whose last string is cut: a secret value goes with its key, a key goes."""
-    if key is None:
-        # A cut key, or a cut string in a list: what it would have become isn't known.
-        return _joined(parts, text[kept:at])
-    if names.is_secret(key):
-        removed.add(key)
-        return _joined(parts, text[kept:at])
-    tail = text[at:]
-    if "\\" in tail:  # it may be JSON in a string, cut in the middle of a secret
-        return _joined(parts, text[kept:at])
-    return _joined(parts, text[kept:])
+    @staticmethod
+    def _decoded(inner: str) -> str:
+        if "\\" not in inner:
+            return inner
+        try:
+            return str(json.loads(f'"{inner}"', strict=False))
+        except ValueError:
+            raise NotJson from None
 
+    def _remove(self, begin: int, end: int, value: str, name: str, *, certain: bool) -> None:
+        self.reader.work.spend(2)
+        self.reader.removed(name, value, certain=certain)
+        self.edits.append((begin, end, f'"{REDACTED}"'))
 
-def _joined(parts: list[str], rest: str) -> str:
-    return "".join((*parts, rest))
+    def _value(self, frame: _Frame, begin: int, end: int, inner: str) -> None:
+        """Judge a string that is a value."""
+        name = frame.key if frame.is_object else ""
+        frame.key = ""
+        if frame.is_object and name:
+            verdict = frame.verdict
+            if verdict >= TEXT:
+                value = self._decoded(inner)
+                if not value.strip() or value == REDACTED or is_prose(value):
+                    return
+                if verdict == TEXT and squeeze(name) in ("token", "tokens"):
+                    frame.tokens.append((begin, end, value, name))
+                    return
+                self._remove(begin, end, value, name, certain=verdict == ALL)
+                return
+            if verdict == OPAQUE and looks_secret(self._decoded(inner)):
+                self._remove(begin, end, self._decoded(inner), name, certain=False)
+                return
+            squeezed = squeeze(name)
+            if squeezed in PAIR_NAMES and len(inner) <= 100:
+                self._name_pair(frame, squeezed, self._decoded(inner))
+            if squeezed in _JSON_VALUES and inner:
+                frame.values.append((begin, end))
+                return
+        elif not frame.is_object:
+            frame.count += 1
+            if frame.count <= 2:
+                frame.strings.append((begin, end, inner))
+            frame.last = inner if len(inner) <= 100 else ""
+        if self._has_place(begin, end):
+            self._string(begin, end, inner)
 
+    def _name_pair(self, frame: _Frame, key: str, value: str) -> None:
+        verdict = self.reader.fields.verdict(value) if value else SAFE
+        if verdict == ALL or (verdict == TEXT and key not in _SURE_PAIRS):
+            frame.pair = value
 
-def _is_whole(token: str) -> bool:
-    if len(token) < 2 or token[-1] != '"':
-        return False
-    backslashes = len(token) - 1 - len(token[:-1].rstrip("\\"))
-    return backslashes % 2 == 0
+    def _string(self, begin: int, end: int, inner: str, *, cut: bool = False) -> None:
+        """Read what lies in a string by its own structure."""
+        decoded = self._decoded(inner)
+        self.reader.work.spend(1)
+        redacted = self.reader.value(decoded, cut=cut)
+        if redacted != decoded:
+            written = json.dumps(redacted, ensure_ascii=False)
+            self.edits.append((begin, end, written[:-1] if cut else written))
 
+    def _close(self, frame: _Frame, end: int, *, cut: bool = False) -> None:
+        """Decide what depended on the whole object or array."""
+        text = self.text
+        if frame.is_object:
+            if frame.tokens:
+                pieces = _SIBLINGS.search(text, frame.start, end) is not None and not cut
+                for begin, stop, value, name in frame.tokens:
+                    if pieces or (self.reader.in_stream and is_piece(value)):
+                        continue
+                    self._remove(begin, stop, value, name, certain=False)
+            for begin, stop in frame.values:
+                stop = end if stop < 0 else stop
+                if frame.pair is not None or cut:
+                    raw = text[begin:stop]
+                    if raw[:1] in "{[" and frame.pair is not None:
+                        self.edits = [each for each in self.edits if each[0] < begin]
+                        self._remember(begin, stop, frame.pair, TEXT)
+                        self.edits.append((begin, stop, f'"{REDACTED}"'))
+                    elif raw[:1] == '"':
+                        value = self._decoded(raw[1:-1])
+                        if value and (frame.pair is not None or looks_secret(value)):
+                            self._remove(begin, stop, value, frame.pair or "value", certain=False)
+                    elif raw[:1] not in "{[" and frame.pair is not None:
+                        self._remove(begin, stop, raw, frame.pair, certain=False)
+                elif text[begin] == '"' and self._any_place(begin, stop):
+                    self._string(begin, stop, text[begin + 1 : stop - 1])
+        elif frame.count == 2 and len(frame.strings) == 2:
+            name = self._decoded(frame.strings[0][2])
+            begin, stop, inner = frame.strings[1]
+            if self.reader.fields.verdict(name) >= TEXT or self.reader.headers.verdict(name.lower()) >= TEXT:
+                value = self._decoded(inner)
+                if is_mixed(value) or (" " in value and not is_prose(value)):
+                    self.edits = [each for each in self.edits if each[0] < begin]
+                    self._remove(begin, stop, value, name, certain=False)
 
-def _skip_value(tokens: Iterator[re.Match[str]], end: int) -> int:
-    """Pass over an object or array that has just begun; give where it ends, -1 when it's cut."""
-    depth = 1
-    for match in tokens:
-        first = match.group()[0]
-        if first in "{[":
-            depth += 1
-        elif first in "}]":
-            depth -= 1
+    def _any_place(self, begin: int, end: int) -> bool:
+        from bisect import bisect_left
+
+        at = bisect_left(self.places, begin)
+        return at < len(self.places) and self.places[at] < end
+
+    def _skip(self, tokens: Iterator[re.Match[str]], end: int) -> int:
+        """Pass over an object or array that has just begun; give its end, -1 where it is cut."""
+        text, size, depth, count = self.text, len(self.text), 1, 0
+        for match in tokens:
+            count += 1
+            if match[1] is not None:
+                if match.end(1) >= size or text[match.end(1)] != '"':
+                    return -1
+                continue
+            depth += 1 if text[match.start()] in "{[" else -1
             if depth == 0:
-                return int(match.end())
-        elif first == '"' and not _is_whole(match.group()):
-            return -1
-    return -1
+                self.reader.work.spend(count // 3)
+                return match.end()
+        return -1
 
+    def _group(self, frame: _Frame, begin: int, end: int) -> None:
+        """Judge an object or array under a secret name."""
+        raw = self.text[begin:end]
+        try:
+            value = json.loads(raw)
+        except (ValueError, RecursionError):
+            if not self.cut:
+                raise NotJson from None
+            value = None
+        if value is not None and self._may_stay(value, frame):
+            return
+        self._remember(begin, end, frame.key, frame.verdict, value)
+        self.edits.append((begin, end, f'"{REDACTED}"'))
 
-def _unescape(token: str) -> str:
-    if "\\" not in token:
-        return token[1:-1]
-    try:
-        return str(json.loads(token))
-    except ValueError:
-        raise NotJson from None
-
-
-def _redact_embedded(token: str, names: Names, removed: set[str], depth: int) -> str | None:
-    """Redact JSON that is the value of a string, as in the arguments of an LLM's tool call."""
-    try:
-        inner = json.loads(token)
-    except ValueError:
-        raise NotJson from None
-    if inner.lstrip()[:1] not in ("{", "["):
-        return None
-    if not may_hold_secret(inner, names):
-        return None
-    data = inner.encode("utf-8", "surrogatepass")
-    found: set[str] = set()
-    try:
-        redacted = redact_json(inner, data, names, found, cut=False, depth=depth + 1)
-    except NotJson:
-        return None  # text that only begins like JSON
-    if not found:
-        return None
-    removed |= found
-    return json.dumps(redacted, ensure_ascii=False)
-
-
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*+)(?:\.\d++)?+(?:[eE][+-]?\d++)?+")
-
-
-def _is_scalar(token: str, *, may_be_cut: bool) -> bool:
-    if token in ("true", "false", "null") or _NUMBER.fullmatch(token):
-        return True
-    if not may_be_cut:
+    def _may_stay(self, value: Any, frame: _Frame) -> bool:
+        if not value:
+            return True
+        texts = _texts(value)
+        if frame.verdict == TEXT and not texts:
+            return True
+        if not texts and not _numbers(value):
+            return True
+        if isinstance(value, dict) and _is_schema(value):
+            return True
+        if texts and all(is_prose(text) for text in texts) and not isinstance(value, dict):
+            return True
+        words = words_of(frame.key)
+        if words and words[-1] in ("token", "tokens") and len(words) <= 2:
+            if isinstance(value, dict):
+                return "text" in value and ("id" in value or "logprob" in value or "special" in value)
+            return all(is_piece(text) for text in texts) and (
+                len(texts) > 1 or self.reader.in_stream or _SIBLINGS.search(self.text, frame.start) is not None
+            )
         return False
-    if token[0] in "-0123456789":
-        return not token.strip("-+.eE0123456789")
-    return any(word.startswith(token) for word in ("true", "false", "null"))
+
+    def _remember(self, begin: int, end: int, name: str, verdict: int, value: Any = None) -> None:
+        self.reader.work.spend(4)
+        if value is None:
+            try:
+                value = json.loads(self.text[begin:end])
+            except (ValueError, RecursionError):
+                value = [match[1] for match in _TOKEN.finditer(self.text, begin, end) if match[1]]
+        for text in _texts(value)[:32] or [""]:
+            self.reader.removed(name, text, certain=False)
+
+    def _cut_string(
+        self, stack: list[_Frame], match: re.Match[str], last_end: int
+    ) -> tuple[list[Edit], int]:
+        """End a text whose last string isn't closed."""
+        if not self.cut:
+            raise NotJson
+        text = self.text
+        frame = stack[-1]
+        begin = match.start()
+        before = text[last_end:begin]
+        is_value = not frame.is_object or (frame.key != "" and not before.strip())
+        self._check_beginning(stack, last_end, begin)
+        if not is_value:
+            self._close_all(stack, begin)
+            return self.edits, begin
+        if frame.is_object and frame.verdict != SAFE:
+            self._close_all(stack, frame.key_at)
+            return self.edits, frame.key_at
+        inner = match[1]
+        # An escape that the cut has split goes.
+        inner = re.sub(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z", "", inner) if _is_split(inner) else inner
+        if frame.is_object and squeeze(frame.key) in _JSON_VALUES:
+            self._close_all(stack, frame.key_at)
+            return self.edits, frame.key_at
+        if frame.pair is not None:
+            self._close_all(stack, begin)
+            return self.edits, begin
+        if not frame.is_object and frame.strings and len(frame.strings) == 1:
+            name = self._decoded(frame.strings[0][2])
+            if self.reader.fields.verdict(name) >= TEXT:
+                self._close_all(stack, begin)
+                return self.edits, begin
+        end = begin + 1 + len(inner)
+        if "\\" in inner or self._has_place(begin, len(text)):
+            self._string(begin, end, inner, cut=True)
+        self._close_all(stack, end)
+        return self.edits, end
+
+    def _cut_off(self, stack: list[_Frame], last_end: int, size: int) -> tuple[list[Edit], int]:
+        """End a text that is cut between strings."""
+        self._check_beginning(stack, last_end, size)
+        end = size
+        frame = stack[-1]
+        if size < len(self.text):  # too many tokens
+            self.reader.shortened = True
+            end = last_end
+            if frame.is_object and frame.verdict != SAFE and frame.key:
+                end = frame.key_at
+        self._close_all(stack, end)
+        return self.edits, end
+
+    def _close_all(self, stack: list[_Frame], end: int) -> None:
+        for frame in stack[1:]:
+            self._close(frame, end, cut=True)
+
+    def _check_beginning(self, stack: list[_Frame], last_end: int, end: int) -> None:
+        """Check that what is there is the beginning of JSON, by closing what is open."""
+        text = self.text
+        frame = stack[-1]
+        if frame.is_object and text[last_end - 1 : last_end] == ":":
+            kept = text[: frame.key_at]  # a key without its value
+        else:
+            tail = text[last_end:end]
+            comma = tail.rfind(",")
+            kept = text[: last_end + comma] if comma >= 0 else text[:last_end]
+        kept = kept.rstrip()
+        if kept.endswith(","):
+            kept = kept[:-1]
+        if len(stack) == 1:
+            if not kept:
+                return
+            closers = ""
+        else:
+            closers = "".join("}" if each.is_object else "]" for each in reversed(stack[1:]))
+        check(kept + closers)
+
+
+def _is_split(inner: str) -> bool:
+    """Tell whether a string ends inside an escape."""
+    match = re.search(r"(\\+)(?:u[0-9A-Fa-f]{0,3})?\Z", inner)
+    return match is not None and len(match[1]) % 2 == 1
+
+
+def is_piece(text: str) -> bool:
+    """Tell whether a token is a piece of text, as language models make them."""
+    return len(text) <= 28 and _PIECE.fullmatch(text) is not None
+
+
+def _texts(value: Any) -> list[str]:
+    """Give the texts in a value, in order."""
+    found: list[str] = []
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, str):
+            found.append(each)
+        elif isinstance(each, dict):
+            pending += reversed(each.values())
+        elif isinstance(each, list):
+            pending += reversed(each)
+    return [text for text in found if text.strip()]
+
+
+def _numbers(value: Any) -> bool:
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, dict):
+            pending += each.values()
+        elif isinstance(each, list):
+            pending += each
+        elif each is not None and not isinstance(each, (bool, str)):
+            return True
+    return False
+
+
+def _is_schema(value: dict[str, Any]) -> bool:
+    """Tell whether an object describes a field and holds no value of it."""
+    kind = value.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    if not (
+        all(isinstance(each, str) and each in _SCHEMA_TYPES for each in kinds)
+        or any(key in value for key in ("$ref", "anyOf", "oneOf", "allOf"))
+    ):
+        return False
+    return all(key in _SCHEMA_KEYS or key.startswith("x-") for key in value)

@@ -1,213 +1,122 @@
-"""Which names are secret: the default lists, and the test of a name against them.
+"""Which names are secret: the words that the matcher of names looks for.
 
-A name matches without regard to case, `_`, `-`, `.` and spaces. The lists are documented in
-`docs/reference/redaction.md`, and a test compares the two.
+Data only; `names.py` has the matcher. `docs/reference/redaction.md` is generated from these.
+Words are separated by a blank here; in a name they may be joined in any way (`apiKey`, `api-key`,
+`API_KEY`, `apikey`), and the last one may be in the plural.
 """
 
-import re
-from collections.abc import Callable, Sequence
-from fnmatch import translate
+ANYWHERE: tuple[str, ...] = (
+    "password", "passwd", "passwort", "passphrase", "passcode", "passkey", "contrasena",
+    "mot de passe", "kennwort", "pwd", "secret", "credential", "private key",
+    "card number", "credit card", "social security", "security code", "account number",
+    "iban number", "mnemonic", "session id", "sessid",
+)  # fmt: skip
+"""Secret wherever they stand in a name, also inside a word; numbers go as well."""
 
-from dashcam.settings import Settings
+NUMBERS: tuple[str, ...] = (
+    "pin", "pin code", "otp", "otp code", "totp", "totp code", "mfa code", "one time code",
+    "one time password", "verification code", "auth code", "access code", "login code", "sms code",
+    "device code", "user code", "backup code", "recovery code", "reset code", "cvv", "cvc", "cvn",
+    "card cvc", "ssn", "iban", "cc number", "ccnum", "card num", "routing number", "bank account",
+    "aadhaar", "passport", "passport number", "national id", "tax id", "date of birth", "birth date",
+    "dob", "pw", "pass code",
+)  # fmt: skip
+"""Secret as words of a name; numbers go as well."""
+
+TEXTS: tuple[str, ...] = (
+    "token", "jwt", "bearer", "authorization", "basic auth", "cookie", "csrf", "xsrf", "cred",
+    "api key", "access key", "secret key", "encryption key", "signing key", "ssh key", "account key",
+    "shared key", "master key", "auth key", "session key", "service key", "certificate key",
+    "license key", "subscription key", "function key", "key material", "session id", "session token",
+    "sid", "sig", "salt", "hmac", "pem", "seed phrase", "recovery phrase", "connection string",
+    "conn str", "database url", "db url", "redis url", "mongo url", "mongodb uri", "broker url",
+    "dsn", "webhook url", "sas url", "magic link", "reset url", "reset link", "saml response",
+    "saml request", "code verifier", "client assertion", "assertion", "sas token",
+)  # fmt: skip
+"""Secret as words of a name; numbers and booleans under them stay."""
+
+LAST: tuple[str, ...] = ("pass", "auth", "apikey", "skoid")
+"""Secret as the last word of a name."""
+
+OPAQUE: tuple[str, ...] = (
+    "key", "keys", "hash", "nonce", "session", "code", "signature", "pan", "ticket",
+)  # fmt: skip
+"""As a whole name, secret only where the value looks like a credential: ten or more letters and
+digits in one piece that are neither a UUID nor a hexadecimal digest."""
+
+QUERY: tuple[str, ...] = (
+    "key", "code", "state", "sig", "signature", "auth", "sid", "sas", "ticket", "hmac", "nonce",
+    "session", "hash", "pan",
+)  # fmt: skip
+"""Whole names that are secret in queries, forms and URLs besides."""
+
+QUERY_LAST: tuple[str, ...] = ("signature", "auth", "credential")
+"""Last words that are secret in queries, forms and URLs besides."""
+
+HEADER_WORDS: tuple[str, ...] = (
+    "token", "secret", "key", "apikey", "session", "signature", "credential", "jwt", "assertion",
+    "cookie", "cookie2", "password", "passwd", "pass", "pin", "otp", "csrf", "csrftoken", "xsrf",
+    "dpop", "hmac", "bearer", "sessionid", "passphrase", "pwd", "cert",
+)  # fmt: skip
+"""A header with one of these words in its name is left out; so is one with a word that begins
+with `auth`."""
 
 HEADERS: tuple[str, ...] = (
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "cookie2",
-    "set-cookie",
-    "set-cookie2",
-    "authentication-info",
-    "proxy-authentication-info",
-    "api-key",
-    "apikey",
-    "x-api-key",
-    "x-*-api-key",
-    "*-api-token",
-    "x-auth-*",
-    "x-access-token",
-    "x-refresh-token",
-    "x-id-token",
-    "x-session-*",
-    "x-csrf-token",
-    "x-csrftoken",
-    "x-xsrf-token",
-    "csrf-token",
-    "x-amz-security-token",
-    "x-amzn-oidc-*",
-    "x-goog-api-key",
-    "x-goog-iam-*",
-    "x-ms-token-*",
-    "x-ms-client-principal",
-    "x-forwarded-access-token",
-    "x-forwarded-authorization",
-    "x-forwarded-client-cert",
-    "x-ssl-client-cert",
-    "x-original-authorization",
-    "x-vault-token",
-    "x-gitlab-token",
-    "private-token",
-    "job-token",
-    "deploy-token",
-    "x-github-token",
-    "x-hub-signature",
-    "x-hub-signature-256",
-    "x-signature",
-    "x-webhook-secret",
-    "x-telegram-bot-api-secret-token",
-    "x-secret*",
-    "*-secret",
-    "*-password",
-    "*-access-key",
-    "ocp-apim-subscription-key",
-    "cf-access-client-secret",
-    "cf-access-jwt-assertion",
-    "x-shopify-access-token",
-    "dpop",
-)
-FIELDS: tuple[str, ...] = (
-    "*password*",
-    "*passwd*",
-    "*passphrase*",
-    "passcode",
-    "pwd",
-    "pass",
-    "*secret*",
-    "token",
-    "*_token",
-    "tokens_secret",
-    "jwt",
-    "*_jwt",
-    "*bearer*",
-    "*api_key*",
-    "*_apikey",
-    "*access_key*",
-    "*private_key*",
-    "*secret_key*",
-    "*encryption_key*",
-    "*signing_key*",
-    "authorization",
-    "proxy_authorization",
-    "cookie",
-    "set_cookie",
-    "*credential*",
-    "client_assertion",
-    "assertion",
-    "code_verifier",
-    "saml_response",
-    "otp",
-    "totp",
-    "*one_time_code*",
-    "mfa_code",
-    "pin",
-    "pin_code",
-    "cvv",
-    "cvc",
-    "card_number",
-    "*card_cvc*",
-    "iban",
-    "ssn",
-    "social_security_number",
-    "session_key",
-    "session_id",
-    "sessionid",
-    "csrfmiddlewaretoken",
-)
-QUERY: tuple[str, ...] = (
-    *FIELDS,
-    "key",
-    "apikey",
-    "code",
-    "state",
-    "sig",
-    "signature",
-    "*_signature",
-    "x_amz_credential",
-    "auth",
-    "*_auth",
-    "sid",
-    "sas",
-    "ticket",
-    "hmac",
-    "nonce",
-)
+    "authorization", "proxy-authorization", "cookie", "cookie2", "set-cookie", "set-cookie2",
+    "authentication-info", "proxy-authentication-info", "x-amzn-oidc-*", "x-goog-iam-*",
+    "x-ms-token-*", "x-ms-client-principal*", "x-secret*", "dpop", "x-hub-signature*",
+)  # fmt: skip
+"""Headers that are left out by name, besides those with a secret word; globs."""
 
-REDACTED = "[redacted]"
-KNOWN_NAMES = 4096
-_SEPARATORS = re.compile(r"[_\-. ]")
+HARMLESS_HEADERS: tuple[str, ...] = (
+    "idempotency-key", "x-idempotency-key", "sec-websocket-key", "sec-websocket-accept",
+    "www-authenticate", "proxy-authenticate", "surrogate-key", "x-surrogate-key", "cache-key",
+    "x-cache-key", "public-key-pins", "public-key-pins-report-only", "author", "authority",
+    ":authority", "x-author", "*ratelimit*", "*rate-limit*", "*-tokens-remaining", "*-tokens-limit",
+    "*-tokens-used", "*-token-count", "x-auth-required", "x-key-name", "expect-ct", "key-id", "x-key-id",
+    "accept-signature", "x-token-type",
+)  # fmt: skip
+"""Headers with such a word that hold no secret; globs."""
 
+URL_HEADERS: tuple[str, ...] = (
+    "location", "content-location", "referer", "link", "refresh", "destination", "x-original-uri",
+    "x-original-url", "x-forwarded-uri", "x-rewrite-url", "hx-current-url", "hx-redirect",
+    "hx-location", "hx-push-url", "x-accel-redirect", "x-waws-unencoded-url", "x-request-uri",
+)  # fmt: skip
+"""Headers that are URLs: their queries and fragments are read as queries. Any other header in
+which a query, a name with a value or a shape stands is read as text."""
 
-def squeeze(name: str) -> str:
-    """Give a name as it is compared: lower case, without separators."""
-    return _SEPARATORS.sub("", name).lower()
+ABOUT: tuple[str, ...] = (
+    "type", "types", "count", "counts", "limit", "limits", "length", "len", "size", "sizes", "usage",
+    "used", "endpoint", "endpoints", "name", "names", "expires", "expiry", "expiration", "expired",
+    "expire", "at", "in", "on", "ttl", "age", "policy", "policies", "strength", "required",
+    "enabled", "disabled", "changed", "valid", "invalid", "verified", "exists", "status", "format",
+    "algorithm", "algorithms", "alg", "budget", "price", "cost", "costs", "rate", "details", "detail",
+    "ratio", "window", "index", "position", "logprob", "logprobs", "label", "placeholder", "title",
+    "message", "error", "errors", "help", "description", "field", "uri", "url", "provider", "method",
+    "methods", "mode", "schema", "scheme", "schemes", "class", "icon", "supported", "requirements",
+    "rules", "consent", "banner", "notice", "preferences", "remaining", "total", "min", "max", "per",
+    "ref", "refs", "version", "less", "vault", "manager", "rotation", "reader", "lifetime", "seconds",
+    "millis", "ms", "domain", "path", "samesite", "brand", "bin", "last4", "location", "locations",
+)  # fmt: skip
+"""Last words that say something about a secret, and aren't one: `token_type`, `password_policy`."""
 
+ABOUT_FIRST: tuple[str, ...] = (
+    "max", "min", "num", "n", "has", "is", "needs", "requires", "require", "allow", "allows",
+    "enable", "show", "hide", "use", "supports", "should", "can", "must", "forgot",
+)  # fmt: skip
+"""First words that ask or count: `max_tokens`, `has_password`."""
 
-class Names:
-    """A test of names against globs; names that were judged are remembered, within bounds.
+PIECES_FIRST: tuple[str, ...] = (
+    "eos", "bos", "pad", "unk", "sep", "cls", "mask", "stop", "next", "page", "continuation", "per",
+    "special", "cost", "progress",
+)  # fmt: skip
+"""Before `token` as the last word: a piece of text, a position in a list, a number."""
 
-    Args:
-        globs: names with `*` and `?`.
-    """
-
-    def __init__(self, globs: Sequence[str]) -> None:
-        self.globs = tuple(globs)
-        exact = {squeeze(glob) for glob in globs if not _is_glob(glob)}
-        patterns = [translate(squeeze(glob)) for glob in globs if _is_glob(glob)]
-        self._exact = frozenset(exact)
-        self._pattern = re.compile("|".join(patterns)).match if patterns else None
-        self.safe: set[str] = set()
-        """Names, as they are written, that are known not to be secret."""
-        self._secret: set[str] = set()
-
-    def is_secret(self, name: str) -> bool:
-        """Tell whether a name, as it is written, is secret."""
-        if name in self.safe:
-            return False
-        if name in self._secret:
-            return True
-        squeezed = squeeze(name[:200])
-        secret = squeezed in self._exact or (
-            self._pattern is not None and self._pattern(squeezed) is not None
-        )
-        known = self._secret if secret else self.safe
-        if len(known) < KNOWN_NAMES and len(name) <= 200:
-            known.add(name)
-        return secret
-
-
-def _is_glob(name: str) -> bool:
-    return any(sign in name for sign in "*?[")
-
-
-class Rules:
-    """The rules of one recorder: the defaults with what the settings add or put in place."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.headers = Names(
-            _chosen(HEADERS, settings.redact_headers, settings.replace_redact_headers)
-        )
-        self.fields = Names(_chosen(FIELDS, settings.redact_fields, settings.replace_redact_fields))
-        self.query = Names(_chosen(QUERY, settings.redact_query, settings.replace_redact_query))
-        self.keeps_content_type = content_types(settings.body_content_types)
-
-
-def _chosen(
-    defaults: tuple[str, ...], added: tuple[str, ...], replaced: tuple[str, ...] | None
-) -> tuple[str, ...]:
-    return (defaults if replaced is None else replaced) + added
-
-
-def content_types(globs: Sequence[str]) -> Callable[[str], bool]:
-    """Make a test of a media type (without parameters, lower case) against globs."""
-    pattern = re.compile("|".join(translate(glob.lower()) for glob in globs) or r"(?!)").match
-    known: dict[str, bool] = {}
-
-    def keeps(media_type: str) -> bool:
-        kept = known.get(media_type)
-        if kept is None:
-            kept = pattern(media_type) is not None
-            if len(known) < 256:
-                known[media_type] = kept
-        return kept
-
-    return keeps
+COUNTED_FIRST: tuple[str, ...] = (
+    "total", "prompt", "completion", "input", "output", "cached", "cache", "reasoning", "remaining",
+    "used", "generated", "audio", "text", "image", "thinking", "context", "top", "avg", "average",
+    "accepted", "rejected", "prediction", "billed", "candidates", "thoughts", "added", "additional",
+    "tool", "estimated",
+)  # fmt: skip
+"""Before `tokens` as the last word: a count."""

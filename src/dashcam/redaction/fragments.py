@@ -1,0 +1,146 @@
+"""Text that a stream sends in fragments: read as a whole, and redacted in the fragments.
+
+Language models stream an answer's text, and the arguments of tool calls, a few characters at a
+time. A password in them stands in no fragment as a whole. So the fragments that belong together
+(the same place in the events, with the same indexes) are joined, the whole is redacted, and of
+each fragment goes what was removed from the whole.
+"""
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from dashcam.redaction.json_text import NotJson
+from dashcam.redaction.names import REDACTED
+
+if TYPE_CHECKING:
+    from dashcam.redaction.reader import Reader
+
+MOST_EVENTS = 4000
+_FRAGMENT = re.compile(
+    r'"(content|text|arguments|partial_json|thinking|reasoning|reasoning_content|delta|token|response|output|input|'
+    r'refusal|data|message|chunk|answer|completion|generated_text)"\s*:\s*"((?:[^"\\]|\\.)*)"'
+)
+_INDEX = re.compile(
+    r'"(?:index|output_index|content_index|item_id|call_id|id|choice|tool_call_id|type|summary_index)"\s*:\s*("[^"]{0,80}"|\d+)'
+)
+_LINE = re.compile(r"[^\r\n]+")
+
+
+def redact_fragments(text: str, reader: "Reader") -> str:
+    """Redact what the fragments of a stream say together.
+
+    Args:
+        text: events or lines of JSON, each already redacted by itself.
+        reader: whose names, work and findings count.
+
+    Raises:
+        TooMuch: it would take too long.
+    """
+    channels: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
+    count = 0
+    for line in _LINE.finditer(text):
+        if '"' not in line[0]:
+            continue
+        found = list(_FRAGMENT.finditer(text, line.start(), line.end()))
+        if not found:
+            continue
+        count += 1
+        reader.work.spend(1)
+        for match in found:
+            # What stands between the line's start and the fragment tells its place: indexes and ids.
+            about = tuple(
+                index[1]
+                for index in _INDEX.finditer(text, line.start(), match.start())
+                if index[0].startswith(('"index', '"output_index', '"content_index', '"item_id', '"choice', '"summary'))
+            )
+            channels.setdefault((match[1], *about), []).append((*match.span(2), match[2]))
+    edits: list[tuple[int, int, str]] = []
+    for fragments in channels.values():
+        if len(fragments) > 1:
+            edits += _channel(fragments, reader)
+    if not edits:
+        return text
+    parts: list[str] = []
+    kept = 0
+    for begin, end, instead in sorted(edits):
+        parts += (text[kept:begin], instead)
+        kept = end
+    return "".join((*parts, text[kept:]))
+
+
+def _channel(
+    fragments: list[tuple[int, int, str]], reader: "Reader"
+) -> list[tuple[int, int, str]]:
+    decoded = [_decoded(each[2]) for each in fragments]
+    whole = "".join(decoded)
+    if len(whole) < 8 or not reader.places(whole):
+        return []
+    redacted = _redacted(whole, reader)
+    if redacted == whole:
+        return []
+    gone = _gone(whole, redacted)
+    edits = []
+    at = 0
+    said = -1
+    for (begin, end, _), piece in zip(fragments, decoded, strict=True):
+        stop = at + len(piece)
+        kept: list[str] = []
+        place = at
+        for number, (first, last) in enumerate(gone):
+            if last <= at or first >= stop:
+                continue
+            kept.append(whole[place : max(first, place)])
+            if number != said:
+                kept.append(REDACTED)
+                said = number
+            place = min(last, stop)
+        if place != at or kept:
+            kept.append(whole[place:stop])
+            edits.append((begin, end, json.dumps("".join(kept), ensure_ascii=False)[1:-1]))
+        at = stop
+    return edits
+
+
+def _decoded(inner: str) -> str:
+    if "\\" not in inner:
+        return inner
+    try:
+        return str(json.loads(f'"{inner}"', strict=False))
+    except ValueError:
+        return inner
+
+
+def _redacted(whole: str, reader: "Reader") -> str:
+    """Redact what the fragments say; the arguments of a tool call may end in the middle."""
+    if whole.lstrip()[:1] in ("{", "["):
+        for cut in (False, True):
+            try:
+                return reader.json(whole, cut=cut)
+            except NotJson:
+                continue
+    return reader.value(whole)
+
+
+def _gone(whole: str, redacted: str) -> list[tuple[int, int]]:
+    """Give which spans of a text are missing in its redacted form."""
+    pieces = redacted.split(REDACTED)
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for number, piece in enumerate(pieces):
+        found = whole.find(piece, at) if piece else at
+        if found < 0:
+            return [(at, len(whole))]
+        if number:
+            last = number == len(pieces) - 1
+            end = len(whole) - len(piece) if last and whole.endswith(piece) else found
+            spans.append((at, max(end, at)))
+            found = max(end, at)
+        elif found != 0:
+            return [(0, len(whole))]
+        at = found + len(piece)
+    if at < len(whole):
+        spans.append((at, len(whole)))
+    return spans
+
+

@@ -1,0 +1,158 @@
+"""Where a text may hold a secret. Text without such a place holds none, and stays as it is.
+
+A place is a separator (`=` or `:`) behind a name that isn't known to be safe, a tag of such a name,
+the beginning of a shape, an escape that may hide a name, or a word such as `password`. A place too
+many costs a moment, and one too few would show a secret: what is there is decided elsewhere.
+
+The search runs on everything that is recorded, so it is compiled where that is possible; the
+compiled one gets the same table and gives the same places.
+"""
+
+import re
+
+from dashcam.native import native
+from dashcam.redaction.shapes import SHAPES
+
+NAME, TAG, ESCAPE, WORD, FIRST_SHAPE = range(5)
+"""What stands at a place; `FIRST_SHAPE + n` is row n of the table of shapes."""
+KIND_BITS = 8
+NAME_WINDOW = 64
+"""Characters of a name that are looked at."""
+
+ESCAPES = ("\\u00", "%3d", "%3a", "%22", ":\\/\\/", "1\\/\\/0")
+WORDS = (
+    "password", "passwd", "passphrase", "passcode", "pwd", "pw ", "secret", "token", "apikey", "api_key",
+    "api-key", "api key", "access key", "access_key", "private key", "private_key", "credential",
+    "authorization", "cookie", "csrf", "input_value=",
+)  # fmt: skip
+
+TABLE: tuple[tuple[str, int], ...] = (
+    *((prefix, ESCAPE) for prefix in ESCAPES),
+    *((word, WORD) for word in WORDS),
+    *(
+        (prefix, FIRST_SHAPE + number)
+        for number, shape in enumerate(SHAPES)
+        for prefix in shape.prefixes
+    ),
+)
+"""Each literal that makes a place, in lower case, with what it is."""
+
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_SEPARATOR = re.compile(r"[=:]|<(?=[A-Za-z_])")
+_TAG = re.compile(r"<([A-Za-z_][A-Za-z0-9_.:\x80-\U0010ffff-]{0,63})")
+_BACKWARD_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]$@%+\x80-\U0010ffff]*")
+_ENTITIES = ("&quot;", "&#34;", "&#39;", "&apos;", "&#x27;", "&#x22;")
+UNKNOWN = ""
+
+
+def name_before(text: str, at: int) -> tuple[str, int] | None:
+    """Find the name that stands before a separator.
+
+    Args:
+        text: the text.
+        at: where the separator is.
+
+    Returns:
+        The name and where it begins; `UNKNOWN` where it is quoted and its beginning isn't found;
+        None where there is no name.
+    """
+    floor = max(0, at - NAME_WINDOW - 16)
+    end = at
+    for _ in range(8):
+        while end > floor and text[end - 1] in " \t\r\n":
+            end -= 1
+        if end - floor >= 2 and text[end - 1] in "nrt" and text[end - 2] == "\\":
+            end -= 2  # white space, as JSON in a string has it
+        else:
+            break
+    if end == floor:
+        return None
+    last = text[end - 1]
+    if last == ")":
+        end -= 1
+        if end == floor:
+            return None
+        last = text[end - 1]
+    if last in "\"'`":
+        inner = end - 1
+        opening = text.rfind(last, floor, inner)
+        if opening < 0:
+            return (UNKNOWN, floor)
+        closes_escaped = inner > 0 and text[inner - 1] == "\\"
+        opens_escaped = opening > 0 and text[opening - 1] == "\\"
+        if closes_escaped != opens_escaped:
+            return (UNKNOWN, floor)
+        while inner > opening + 1 and text[inner - 1] == "\\":
+            inner -= 1
+        return (text[opening + 1 : inner], opening + 1) if inner > opening + 1 else None
+    if last == ";":
+        for entity in _ENTITIES:
+            if text.endswith(entity, floor, end):
+                end -= len(entity)
+                break
+    begin = max(floor, end - NAME_WINDOW)
+    size = _BACKWARD_NAME.match(text[begin:end][::-1]).end()  # type: ignore[union-attr]
+    begin = end - size
+    if size == NAME_WINDOW:
+        return (UNKNOWN, begin)
+    if size and begin > 0 and text[begin - 1] == "\\" and text[begin] in "nrtbf":
+        begin += 1  # a letter that is an escape's
+    name = text[begin:end]
+    if not any(sign.isalpha() if sign < "\x80" else True for sign in name):
+        return None
+    return name, begin
+
+
+def find_places_in_python(
+    text: str, safe: set[str], query_safe: set[str], most: int, /
+) -> list[int]:
+    """Find the places of a text: `position << KIND_BITS | what is there`, ascending.
+
+    Args:
+        text: the text.
+        safe: names that are known to be safe.
+        query_safe: the same for names behind `?`, `&`, `#` or `;`.
+        most: places that are given at most.
+    """
+    found: list[int] = []
+    size = len(text)
+    for match in _SEPARATOR.finditer(text):
+        at = match.start()
+        sign = text[at]
+        after = text[at + 1] if at + 1 < size else ""
+        if sign == "<":
+            tag = _TAG.match(text, at)
+            if tag is not None and (tag[1] not in safe or len(tag[1]) == NAME_WINDOW):
+                found.append(at << KIND_BITS | TAG)
+            continue
+        before = text[at - 1] if at else ""
+        if sign == ":":
+            if after == ":" or before == ":" or (after == "/" and text.startswith("//", at + 1)):
+                continue
+        elif after == "=" or (before and before in "=!<>:"):
+            continue
+        named = name_before(text, at)
+        if named is None:
+            continue
+        name, begin = named
+        known = query_safe if begin and text[begin - 1] in "?&#;" else safe
+        if name not in known or name == UNKNOWN:
+            found.append(at << KIND_BITS | NAME)
+            if len(found) >= most:
+                break
+    lower = text.lower() if text.isascii() else text.translate(_LOWER)
+    for prefix, kind in TABLE:
+        at = lower.find(prefix)
+        while at >= 0:
+            found.append(at << KIND_BITS | kind)
+            if len(found) >= 2 * most:
+                break
+            at = lower.find(prefix, at + 1)
+    found.sort()
+    return found[:most]
+
+
+find_places = find_places_in_python
+if native is not None:
+    native.set_places(tuple((prefix.encode(), kind) for prefix, kind in TABLE))
+    find_places = native.find_places

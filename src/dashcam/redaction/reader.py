@@ -1,0 +1,310 @@
+"""Reads a text by its structure, whatever it says of itself, and gives it without secrets.
+
+A text is JSON, lines of JSON, events, a form, multipart, markup, a table, or free text; what lies
+in its strings and fields is read in the same way again, to any depth within the bounds of `Work`.
+"""
+
+import re
+
+from dashcam.redaction.decoding import Unreadable
+from dashcam.redaction.formats import (
+    redact_csv,
+    redact_events,
+    redact_lines,
+    redact_multipart,
+    redact_pairs,
+    redact_xml,
+    sniff_boundary,
+)
+from dashcam.redaction.json_text import NotJson, check, json_edits
+from dashcam.redaction.known import Known
+from dashcam.redaction.names import REDACTED, Rules
+from dashcam.redaction.places import FIRST_SHAPE, KIND_BITS, TAG, find_places
+from dashcam.redaction.scrub import apply, scrub_edits
+from dashcam.redaction.work import MOST_DEPTH, MOST_PLACES, TooMuch, Work
+
+NAME_CHARACTERS = 100
+
+_KIND = (1 << KIND_BITS) - 1
+_EVENT = re.compile(r"\ufeff?(?:(?:data|event|id|retry):|:|data\r?\n)")
+_FORM = re.compile(
+    r"[?#]?(?:[A-Za-z0-9_.%+~$@:\[\]-]{1,100}=[^\s\"'<>{}&;=?]*[&;])*+"
+    r"[A-Za-z0-9_.%+~$@:\[\]-]{1,100}=(?!=)[^\s\"'<>{}]+\Z"
+)
+_TAG_AHEAD = re.compile(r"<(?:[A-Za-z_!?/])")
+_OPENS_JSON = re.compile(r"[{\[]\s*(?:[\"{\[]|[\]}])")
+_LINE_OF_JSON = re.compile(r"(?:\}|\])[ \t]*\r?\n[ \t\x1e\r\n]*(?:\{|\[)")
+
+
+class Reader:
+    """Redacts the texts of one exchange.
+
+    Args:
+        rules: which names are secret.
+        work: what looking at this exchange may cost.
+        known: where removed values are remembered.
+    """
+
+    __slots__ = ("fields", "found", "headers", "in_stream", "known", "query", "shortened", "work")
+
+    def __init__(self, rules: Rules, work: Work, known: Known) -> None:
+        self.fields = rules.fields
+        self.query = rules.query
+        self.headers = rules.headers
+        self.work = work
+        self.known = known
+        self.found: set[str] = set()
+        """Names of what was removed from the present part."""
+        self.shortened = False
+        """Whether the end of the present part isn't kept, because it would take too long."""
+        self.in_stream = False
+        """Whether the text is an event of a stream: there a token is a piece of text."""
+
+    def removed(self, name: str, value: str, *, certain: bool = True) -> None:
+        """Note that a value was removed."""
+        self.found.add(name[:NAME_CHARACTERS])
+        if value:
+            self.known.add(value, certain=certain)
+
+    def places(self, text: str, *, shapes_only: bool = False) -> list[int]:
+        """Find the places of a text.
+
+        Raises:
+            TooMuch: there are too many.
+        """
+        if len(text) < 4:
+            return []
+        found = find_places(text, self.fields.safe, self.query.safe, MOST_PLACES)
+        if len(found) >= MOST_PLACES:
+            raise TooMuch
+        if shapes_only:
+            return [place for place in found if place & _KIND >= FIRST_SHAPE]
+        return found
+
+    def value(
+        self,
+        text: str,
+        *,
+        cut: bool = False,
+        claims: bool = False,
+        flat: bool = False,
+        headers: bool = False,
+    ) -> str:
+        """Give a text without secrets, read by its own structure.
+
+        Args:
+            text: the text.
+            cut: whether its end is missing.
+            claims: whether what begins like JSON must be JSON to be kept.
+            flat: read it as free text, whatever it looks like.
+            headers: whether it is lines of headers.
+
+        Raises:
+            TooMuch: it would take too long.
+        """
+        places = self.places(text)
+        if not places:
+            return self._cut_end(text) if cut else text
+        work = self.work
+        if work.depth >= MOST_DEPTH or work.nested < len(text):
+            self.found.add("*")
+            return REDACTED
+        work.nested -= len(text)
+        work.depth += 1
+        try:
+            if flat or headers:
+                return self._free(text, places, cut=cut)
+            return self._structured(text, places, cut=cut, claims=claims)
+        finally:
+            work.depth -= 1
+
+    def _structured(self, text: str, places: list[int], *, cut: bool, claims: bool) -> str:
+        bare = text.strip("\ufeff \t\r\n\x1e")
+        first = bare[:1]
+        if first and first in '{["' and (claims or _may_be_json(bare)):
+            try:
+                return self._json(text, bare, places, cut=cut)
+            except NotJson:
+                pass
+            if first in "{[":
+                lines = self._lines(text, cut=cut)
+                if lines is not None:
+                    return lines
+                if claims and _OPENS_JSON.match(bare) is not None and not bare.startswith("[DONE]"):
+                    self.found.add("*")
+                    return REDACTED
+        if first == "<" and _TAG_AHEAD.match(bare) is not None:
+            try:
+                return redact_xml(text, self, cut=cut, strict=False)
+            except Unreadable:
+                pass
+        if _EVENT.match(text) is not None and "\n" in text:
+            return redact_events(text, self, cut=cut)
+        if first == "-":
+            boundary = sniff_boundary(text.encode("utf-8", "surrogatepass")[:4096])
+            if boundary is not None:
+                try:
+                    data = text.encode("utf-8", "surrogatepass")
+                    return redact_multipart(data, self, boundary, cut=cut)
+                except Unreadable:
+                    pass
+        if "=" in bare and _FORM.match(bare) is not None and "://" not in bare.partition("=")[0]:
+            return redact_pairs(text, self, self.query if bare[:1] == "?" else self.fields, cut=cut)
+        if "\n" in text and not cut:
+            table = redact_csv(text, self, cut=cut)
+            if table != text:
+                text, places = table, self.places(table)
+        return self._free(text, places, cut=cut)
+
+    def _free(self, text: str, places: list[int], *, cut: bool) -> str:
+        embedded = text
+        if any(place & _KIND == TAG for place in places):
+            at = next(place >> KIND_BITS for place in places if place & _KIND == TAG)
+            tail = redact_xml(text[at:], self, cut=cut, strict=False)
+            if tail != text[at:]:
+                embedded = text[:at] + tail
+        if '{"' in embedded or "[{" in embedded or '["' in embedded:
+            embedded = self._embedded(embedded)
+        if embedded != text:
+            places = self.places(embedded)
+        redacted = apply(embedded, scrub_edits(embedded, places, self, cut=cut))
+        return self._cut_end(redacted) if cut and redacted == embedded else redacted
+
+    def _embedded(self, text: str) -> str:
+        """Redact JSON that stands in free text."""
+        parts: list[str] = []
+        kept = at = 0
+        for _ in range(32):
+            match = _OPENS_JSON.search(text, at)
+            if match is None:
+                break
+            begin = match.start()
+            end = _json_end(text, begin)
+            self.work.spend(2 + (end - begin) // 2000)
+            if end <= begin:
+                at = begin + 1
+                continue
+            inner = text[begin:end]
+            try:
+                redacted = self.json(inner, cut=False)
+            except NotJson:
+                at = begin + 1
+                continue
+            if redacted != inner:
+                parts += (text[kept:begin], redacted)
+                kept = end
+            at = end
+        return "".join((*parts, text[kept:])) if parts else text
+
+    def json(self, text: str, *, cut: bool) -> str:
+        """Redact a JSON text.
+
+        Raises:
+            NotJson: it isn't JSON (or, when cut, not the beginning of it).
+        """
+        return self._json(text, text, None, cut=cut)
+
+    def _json(self, text: str, bare: str, places: list[int] | None, *, cut: bool) -> str:
+        if not cut:
+            check(bare)
+        if places is None or bare is not text:
+            places = self.places(bare)
+            if not places and not cut:
+                return text
+        edits, end = json_edits(bare, places, self, cut=cut)
+        redacted = apply(bare[:end], [edit for edit in edits if edit[0] < end])
+        if bare is text:
+            return redacted
+        if redacted == bare:
+            return text
+        begin = text.find(bare)
+        return text[:begin] + redacted + ("" if end < len(bare) else text[begin + len(bare) :])
+
+    def _lines(self, text: str, *, cut: bool) -> str | None:
+        """Redact lines of JSON; None where they are none."""
+        if _LINE_OF_JSON.search(text) is None and "\x1e" not in text:
+            return None
+        try:
+            return redact_lines(text, self, cut=cut)
+        except Unreadable:
+            return None
+
+    def several(self, text: str, *, cut: bool) -> str | None:
+        """Redact several JSON values one after the other; None where they are something else."""
+        parts: list[str] = []
+        at = 0
+        size = len(text)
+        while at < size:
+            blank = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
+            parts.append(text[at:blank])
+            at = blank
+            if at == size:
+                break
+            end = _json_end(text, at) if text[at] in "{[" else -1
+            if end < 0 and not cut:
+                return None
+            self.work.spend(3)
+            try:
+                parts.append(self.json(text[at:] if end < 0 else text[at:end], cut=end < 0))
+            except NotJson:
+                return None
+            at = size if end < 0 else end
+        return "".join(parts)
+
+    def _cut_end(self, text: str) -> str:
+        """Drop what may be the beginning of a secret at the end of a text that is cut."""
+        match = _BEGINNING.search(text, max(0, len(text) - 128))
+        return text if match is None else text[: match.start("rest")]
+
+    def holds_secret(self, text: str) -> bool:
+        """Tell whether something would be removed from a text."""
+        if not text.isprintable() and "\n" not in text:
+            return False
+        return self.value(text) != text
+
+
+_BLANKS = re.compile(r"[\s,\x1e]*")
+_BEGINNING = re.compile(
+    r"(?i)(?:(?:bearer|basic|digest|token)[ \t]+|[?&\s\"'{,]"
+    r"(?:password|passwd|pwd|secret|token|api[_-]?key|pin|ssn|otp|cvv)[\"']?\s?[=:]\s?[\"']?)(?P<rest>[^\s\"'&]{1,120})\Z"
+)
+
+
+def _may_be_json(bare: str) -> bool:
+    if bare[0] == '"':
+        return len(bare) > 2
+    return _OPENS_JSON.match(bare) is not None or bare[0] == "["
+
+
+_STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
+
+
+def _json_end(text: str, begin: int) -> int:
+    """Give where brackets that open here are closed, by their number alone; -1 where they aren't."""
+    depth = 0
+    for count, match in enumerate(_STRINGS_AND_BRACKETS.finditer(text, begin)):
+        sign = text[match.start()]
+        if sign in "{[":
+            depth += 1
+        elif sign != '"':
+            depth -= 1
+            if depth <= 0:
+                return match.end() if depth == 0 else -1
+        if count > 20_000:
+            return -1
+    return -1
+
+
+_default: Rules | None = None
+
+
+def default_reader() -> Reader:
+    """Make a reader by the default rules."""
+    from dashcam.settings import Settings
+
+    global _default
+    if _default is None:
+        _default = Rules(Settings(environ={}))
+    return Reader(_default, Work(), Known())
+
+
