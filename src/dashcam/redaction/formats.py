@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
 from dashcam.redaction.decoding import Unreadable, decode_text
-from dashcam.redaction.json_text import NotJson
+from dashcam.redaction.json_text import NotJson, check
 from dashcam.redaction.names import (
     ALL,
     OPAQUE,
@@ -25,7 +25,10 @@ from dashcam.redaction.names import (
     Names,
     squeeze,
 )
+from dashcam.redaction.places import KIND_BITS
 from dashcam.redaction.scrub import apply, is_prose, looks_secret, scrub_edits
+
+from dashcam.redaction.work import TooMuch
 
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
@@ -36,14 +39,26 @@ OMITTED = re.compile(r": \[dashcam: \d{1,20} bytes omitted\]")
 def redact_lines(text: str, reader: "Reader", *, cut: bool) -> str:
     """NDJSON, JSON Lines, JSON text sequences (RFC 7464): each line a text of its own."""
     lines = text.split("\n")
+    wanted = _Within(reader.places(text))
+    end = -1
     outside, reader.in_stream = reader.in_stream, True
     try:
         for number, line in enumerate(lines):
+            if number % 4 == 3 and not _may_go_on(reader, 4):
+                return "\n".join(lines[:number])
+            begin, end = end + 1, end + 1 + len(line)
             bare = line.strip("\x1e\r \t")
             if bare and not OMITTED.fullmatch(bare):
                 last = cut and number == len(lines) - 1
                 try:
+                    if not last and not wanted.has(begin, end):
+                        check(bare)
+                        continue
                     redacted = reader.json(bare, cut=last)
+                except TooMuch:
+                    reader.work.end()
+                    reader.shortened = True
+                    return "\n".join(lines[:number])
                 except NotJson:
                     raise Unreadable("a line isn't JSON") from None
                 if redacted != bare:
@@ -51,6 +66,34 @@ def redact_lines(text: str, reader: "Reader", *, cut: bool) -> str:
     finally:
         reader.in_stream = outside
     return "\n".join(lines)
+
+
+def _may_go_on(reader: "Reader", units: int) -> bool:
+    """Spend units; False where there are none left: then the rest of the part isn't kept."""
+    try:
+        reader.work.spend(units)
+    except TooMuch:
+        reader.work.end()
+        reader.shortened = True
+        return False
+    return True
+
+
+class _Within:
+    """Tells whether a place lies in a piece of a text; the pieces are asked for in order."""
+
+    __slots__ = ("_next", "_places")
+
+    def __init__(self, places: list[int]) -> None:
+        self._places = [place >> KIND_BITS for place in places]
+        self._next = 0
+
+    def has(self, begin: int, end: int) -> bool:
+        places, at = self._places, self._next
+        while at < len(places) and places[at] < begin:
+            at += 1
+        self._next = at
+        return at < len(places) and places[at] < end
 
 
 _BLOCKS = re.compile(r"((?:\r\n|\n|\r)(?:\r\n|\n|\r))")
@@ -61,12 +104,27 @@ def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
     """Server-sent events (WHATWG HTML, 9.2): the data of an event is a text of its own."""
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     blocks = _BLOCKS.split(text[len(mark) :])
+    wanted = _Within(reader.places(text))
+    end = len(mark)
     outside, reader.in_stream = reader.in_stream, True
     try:
         for number in range(0, len(blocks), 2):
             block = blocks[number]
-            if block:
-                blocks[number] = _event(block, reader, cut=cut and number == len(blocks) - 1)
+            begin, end = end, end + len(block)
+            last = cut and number == len(blocks) - 1
+            if number % 8 == 6 and not _may_go_on(reader, 4):
+                del blocks[number:]
+                break
+            if block and (last or wanted.has(begin, end)):
+                try:
+                    blocks[number] = _event(block, reader, cut=last)
+                except TooMuch:
+                    reader.work.end()
+                    reader.shortened = True
+                    del blocks[number:]
+                    break
+            if number + 1 < len(blocks):
+                end += len(blocks[number + 1])
     finally:
         reader.in_stream = outside
     redacted = mark + "".join(blocks)
@@ -77,10 +135,8 @@ def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
 
 
 def _event(block: str, reader: "Reader", *, cut: bool) -> str:
-    if not reader.places(block):
-        return block
-    reader.work.spend(2)
     pieces = _LINE_END.split(block)
+    reader.work.spend(2 + len(pieces) // 4)
     lines = pieces[0::2]
     ends = [*pieces[1::2], ""]
     at = [number for number, line in enumerate(lines) if _is_data(line)]
@@ -123,8 +179,9 @@ def redact_pairs(text: str, reader: "Reader", names: Names, *, cut: bool = False
     pieces = _PAIR_END.split(text)
     named = ""
     last = len(pieces) - 1
-    reader.work.spend(len(pieces) // 4)
     for number in range(0, len(pieces), 2):
+        if number % 8 == 6 and not _may_go_on(reader, 6):
+            return "".join(pieces[:number])
         pair = pieces[number]
         key, equals, value = pair.partition("=")
         ends = cut and number == last
@@ -202,9 +259,11 @@ def redact_multipart(data: bytes, reader: "Reader", boundary: str, *, cut: bool)
     out: list[str] = []
     at = begin + len(mark)
     while True:
-        reader.work.spend(4)
+        if not _may_go_on(reader, 24):
+            break
         if data.startswith(b"--", at):
-            out.append("--")
+            rest = data[at + 2 :]
+            out.append("--" + ("" if rest.strip() else rest.decode()))  # an epilogue isn't kept
             break
         head_begin = at
         for blank, line_end in ((b"\r\n", "\r\n"), (b"\n", "\n")):
@@ -238,7 +297,7 @@ def redact_multipart(data: bytes, reader: "Reader", boundary: str, *, cut: bool)
     for number, piece in enumerate(out):
         if number == 0:
             continue
-        if (piece.startswith(("\r\n", "\n")) and number % 2 == 0) or piece == "--":
+        if (piece.startswith(("\r\n", "\n")) and number % 2 == 0) or (piece.startswith("--") and number == len(out) - 1):
             parts.append("--" + boundary)
         parts.append(piece)
     return text + "".join(parts)
@@ -259,7 +318,7 @@ def _part(head: str, content: bytes, reader: "Reader", *, whole: bool) -> str:
     field = "" if match is None else match[1] or match[2] or ""
     names = [field.replace("\\", ""), "" if extended is None else _unquoted(extended[1])]
     for name in names:
-        if name and reader.fields.verdict(name) >= TEXT:
+        if name and reader.fields.verdict(name) >= TEXT and content.strip():
             reader.removed(name, _text(content).strip(), certain=False)
             return REDACTED
     if disposition is None or _FILE.search(about) is not None:
@@ -287,12 +346,17 @@ _XML_TOKEN = re.compile(
     r"|<\?(?P<pi>.*?)(?:\?>|\Z)"
     r"|<!(?P<doctype>[A-Za-z][^\[>]{0,2000}(?P<subset>\[.*?(?:\]\s*>|\Z))?)>?"
     rf"|</(?P<end>{_XML_NAME})\s*+>?"
-    rf"|<(?P<start>{_XML_NAME})(?P<attributes>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)(?P<closing>>|\Z|(?=[<\"']))",
+    rf"|<(?P<start>{_XML_NAME})(?P<attributes>(?:[^<>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+)(?P<closing>>|\Z|(?=[<\"']))",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(
     rf"(?P<name>{_XML_NAME})(?:(?P<sign>\s*+=\s*+)(?P<value>\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^\s\"'=<>`]++))?"
 )
+_CONTENT_OF_NAMED = frozenset(
+    "property param parameter entry setting item field variable env secret attribute member value header arg add "
+    "data cookie pair option config".split()
+)
+"""Elements whose content belongs to the name that their attribute says."""
 _VOID = frozenset(
     "area base br col embed hr img input link meta param source track wbr add".split()
 )
@@ -339,7 +403,10 @@ class _Xml:
                 if (match["end"] or "").lower() != raw_until:
                     continue
                 raw_until = ""
-            reader.work.spend(1)
+            if not _may_go_on(reader, 3):
+                if secret:
+                    self._hide(hidden, secret_name)
+                return "".join(out)
             between = text[kept : match.start()]
             kept = match.end()
             if secret:
@@ -365,7 +432,7 @@ class _Xml:
                 if len(open_) < MOST_OPEN:
                     open_.append(name)
                 verdict = reader.fields.verdict(bare)
-                if verdict >= TEXT or (named and reader.fields.verdict(named) >= TEXT):
+                if verdict >= TEXT or (named and bare.lower() in _CONTENT_OF_NAMED):
                     secret, secret_name, hidden = 1, bare if verdict >= TEXT else named, []
                 elif pair_name and bare.lower() in VALUE_NAMES and pair_name[-1]:
                     secret, secret_name, hidden = 1, pair_name[-1], []
@@ -412,7 +479,7 @@ class _Xml:
 
     def _hide(self, hidden: list[str], name: str, *, replace: bool = True) -> None:
         value = unescape("".join(hidden)).strip()
-        if value:
+        if value and value.lower() not in ("true", "false", "yes", "no", "null", "none"):
             self.reader.removed(name, value, certain=self.reader.fields.verdict(name) == ALL)
             if replace:
                 self.out.append(REDACTED)
@@ -447,7 +514,7 @@ class _Xml:
         reader = self.reader
         named = ""
         matches = list(_ATTRIBUTE.finditer(text))
-        reader.work.spend(len(matches))
+        reader.work.spend(2 * len(matches))
         for match in matches:
             if match["value"] is None:
                 continue
@@ -499,14 +566,19 @@ def _local(name: str) -> str:
     return name.rpartition(":")[2]
 
 
+_COLUMN = re.compile(r"[\w][\w .#-]{0,60}|")
+
+
 def redact_csv(text: str, reader: "Reader", *, cut: bool) -> str:
     """Tables whose first line names a column that is secret: its cells (RFC 4180)."""
     first = text[: text.find("\n") if "\n" in text else len(text)]
-    delimiter = max(",;\t|", key=first.count)
+    delimiter = max(",;\t", key=first.count)
     if delimiter not in first or len(first) > 4096:
         return text
+    if any(line.count(delimiter) != first.count(delimiter) for line in text.split("\n", 4)[1:4] if line.strip()):
+        return text
     head = [cell.strip().strip('"') for cell in first.strip("\r\ufeff").split(delimiter)]
-    if any(" " in cell.strip() and len(cell.split()) > 4 for cell in head):
+    if not all(map(_COLUMN.fullmatch, head)):
         return text
     secret = [number for number, cell in enumerate(head) if reader.fields.verdict(cell) >= TEXT]
     if not secret:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dashcam.redaction.decoding import Unreadable
 from dashcam.redaction.names import (
     ALL,
     OPAQUE,
@@ -23,14 +24,17 @@ from dashcam.redaction.names import (
     words_of,
 )
 from dashcam.redaction.places import KIND_BITS
-from dashcam.redaction.scrub import Edit, is_prose, looks_secret
+from dashcam.redaction.scrub import Edit, is_message, is_prose, looks_secret
 from dashcam.redaction.shapes import is_mixed
+
+from dashcam.redaction.work import TooMuch
 
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
-MOST_TOKENS = 40_000
-"""Strings and brackets of one text that are walked; what follows is not kept."""
+
+MOST_LEVELS = 900
+"""Brackets that are open at once; msgspec refuses more as well."""
 
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 _STRING = r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)'
@@ -42,18 +46,13 @@ _SIBLINGS = re.compile(
     r'"(?:logprob|logprobs|top_logprobs|token_logprobs|prob|probability|rank|special|token_id|tokenId|bytes|offsets?)"\s*+:'
 )
 _PIECE = re.compile(r"(?:[\s\u2581\u0120\u010a]|##)*+(?:[^\W\d_]{1,20}|\d{1,4}|[^\w\s]{1,8}|)[^\w\s]{0,3}\s*+")
-_SCHEMA_KEYS = frozenset(
-    "type title description format minLength maxLength pattern nullable readOnly writeOnly $ref required items "
-    "anyOf oneOf allOf deprecated minimum maximum exclusiveMinimum exclusiveMaximum additionalProperties properties "
-    "in name scheme bearerFormat flows openIdConnectUrl minItems maxItems uniqueItems contentEncoding order "
-    "contentMediaType examples_count optional ui:widget widget label placeholder".split()
-)
-_SCHEMA_TYPES = frozenset(
-    "string number integer boolean object array null apiKey http oauth2 openIdConnect password text secret".split()
-)
 _SURE_PAIRS = frozenset(("type", "id", "k", "path", "label", "var"))
 """Keys that name a pair only where the name is a sure one: `{"type": "token"}` is none."""
+_LISTS = ("loc", "path", "field")
 _JSON_VALUES = VALUE_NAMES - {"content", "contents", "data", "text"}
+
+
+_ARGUMENT = re.compile(r"[\w. -]{1,60}")
 
 
 class NotJson(ValueError):
@@ -94,11 +93,17 @@ class _Frame:
         self.key_at = -1
         self.verdict = SAFE
         self.pair: str | None = None
-        self.values: list[tuple[int, int]] = []
-        self.tokens: list[tuple[int, int, str, str]] = []
+        self.values: list[tuple[int, int]] | None = None
+        self.tokens: list[tuple[int, int, str, str]] | None = None
         self.count = 0
-        self.strings: list[tuple[int, int, str]] = []
+        self.strings: list[tuple[int, int, str]] | None = None
         self.last = ""
+
+
+def _add(frame: _Frame, begin: int, end: int) -> None:
+    if frame.values is None:
+        frame.values = []
+    frame.values.append((begin, end))
 
 
 def json_edits(
@@ -129,42 +134,49 @@ class _Walk:
         self.text = text
         self.places = [place >> KIND_BITS for place in places]
         self.next_place = 0
+        self.last_end = 0
         self.reader = reader
         self.cut = cut
         self.edits: list[Edit] = []
 
     def run(self) -> tuple[list[Edit], int]:
+        stack = [_Frame(0, "", is_object=False)]
+        try:
+            return self._tokens(stack)
+        except TooMuch:
+            self.reader.work.end()
+            return self._cut_off(stack, self.last_end, self.last_end)
+
+    def _tokens(self, stack: list[_Frame]) -> tuple[list[Edit], int]:
         text = self.text
         size = len(text)
-        root = _Frame(0, "", is_object=False)
-        stack = [root]
-        frame = root
+        frame = root = stack[0]
         tokens = _TOKEN.finditer(text)
-        count = 0
-        last_end = 0
-        for match in tokens:
-            count += 1
-            if count > MOST_TOKENS:
-                return self._cut_off(stack, last_end, match.start())
+        spend = self.reader.work.spend
+        for count, match in enumerate(tokens):
+            if count % 8 == 7:
+                spend(4)
             inner = match[1]
             if inner is None:
                 sign = text[match.start()]
                 if sign in "{[":
-                    if frame.is_object and frame.verdict >= TEXT and frame.key:
+                    if frame.is_object and frame.verdict >= TEXT and frame.key and not self._is_open(frame):
                         end = self._skip(tokens, match.end())
                         if end < 0:
                             self._remember(match.start(), size, frame.key, frame.verdict)
                             return self.edits, frame.key_at
                         self._group(frame, match.start(), end)
-                        last_end = end
+                        self.last_end = end
                         frame.key = ""
                         continue
                     if frame.is_object and frame.key and squeeze(frame.key) in ("value", "values"):
-                        frame.values.append((match.start(), -1))
+                        _add(frame, match.start(), -1)
                     frame.count += 1
-                    child = _Frame(match.start(), frame.key if frame.is_object else frame.owner, is_object=sign == "{")
-                    stack.append(child)
-                    frame = child
+                    owner = frame.key if frame.is_object else frame.owner
+                    frame = _Frame(match.start(), owner, is_object=sign == "{")
+                    stack.append(frame)
+                    if len(stack) > MOST_LEVELS:
+                        raise Unreadable("too deep")
                 else:
                     if len(stack) == 1 or frame.is_object != (sign == "}"):
                         raise NotJson
@@ -172,40 +184,41 @@ class _Walk:
                     closed = stack.pop()
                     frame = stack[-1]
                     if frame.is_object:
-                        if not closed.is_object and closed.last and squeeze(frame.key) in ("loc", "path", "field"):
+                        if not closed.is_object and closed.last and squeeze(frame.key) in _LISTS:
                             self._name_pair(frame, squeeze(frame.key), closed.last)
                         if frame.values and frame.values[-1][1] < 0:
                             frame.values[-1] = (frame.values[-1][0], match.end())
                         frame.key = ""
-                last_end = match.end()
+                self.last_end = match.end()
                 continue
             end = match.end(1)
             if end >= size or text[end] != '"':
-                return self._cut_string(stack, match, last_end)
-            if match[2] is not None:
-                frame.key_at = match.start()
-                frame.key = key = self._decoded(inner)
-                frame.verdict = verdict = self.reader.fields.verdict(key) if key else SAFE
-                if self._has_place(match.start() + 1, end):
-                    self._string(match.start(), end + 1, inner)
-                last_end = match.end()
-                if verdict == ALL or (key and squeeze(key) in _JSON_VALUES):
-                    scalar = _SCALAR.match(text, last_end)
-                    if scalar is not None and scalar[1][0] not in "tfnNI":
-                        if self.cut and scalar.end() == size:
-                            if verdict == ALL:
-                                return self.edits, frame.key_at
-                        elif verdict == ALL:
-                            self._remove(scalar.start(1), scalar.end(1), scalar[1], key, certain=True)
-                        else:
-                            frame.values.append(scalar.span(1))
+                return self._cut_string(stack, match, self.last_end)
+            if match[2] is None:
+                self._value(frame, match.start(), end + 1, inner)
+                self.last_end = end + 1
                 continue
-            self._value(frame, match.start(), end + 1, inner)
-            last_end = end + 1
+            frame.key_at = match.start()
+            frame.key = key = self._decoded(inner)
+            frame.verdict = verdict = self.reader.fields.verdict(key) if key else SAFE
+            if self._has_place(match.start() + 1, end):
+                self._string(match.start(), end + 1, inner)
+            self.last_end = match.end()
+            if verdict == ALL and "logprob" in squeeze(frame.owner):
+                frame.verdict = verdict = SAFE  # a piece of text, with its probability
+            if verdict == ALL or (key and squeeze(key) in _JSON_VALUES):
+                scalar = _SCALAR.match(text, self.last_end)
+                if scalar is not None and scalar[1][0] not in "tfnNI":
+                    if verdict != ALL:
+                        _add(frame, *scalar.span(1))
+                    elif self.cut and scalar.end() == size:
+                        return self.edits, frame.key_at
+                    else:
+                        self._remove(*scalar.span(1), scalar[1], key, certain=True)
         if len(stack) > 1 or self.cut:
             if not self.cut:
                 raise NotJson
-            return self._cut_off(stack, last_end, size)
+            return self._cut_off(stack, self.last_end, size)
         self._close(root, size)
         return self.edits, size
 
@@ -241,6 +254,8 @@ class _Walk:
                 if not value.strip() or value == REDACTED or is_prose(value):
                     return
                 if verdict == TEXT and squeeze(name) in ("token", "tokens"):
+                    if frame.tokens is None:
+                        frame.tokens = []
                     frame.tokens.append((begin, end, value, name))
                     return
                 self._remove(begin, end, value, name, certain=verdict == ALL)
@@ -252,11 +267,13 @@ class _Walk:
             if squeezed in PAIR_NAMES and len(inner) <= 100:
                 self._name_pair(frame, squeezed, self._decoded(inner))
             if squeezed in _JSON_VALUES and inner:
-                frame.values.append((begin, end))
+                _add(frame, begin, end)
                 return
         elif not frame.is_object:
             frame.count += 1
-            if frame.count <= 2:
+            if frame.count == 1:
+                frame.strings = [(begin, end, inner)]
+            elif frame.count == 2 and frame.strings is not None:
                 frame.strings.append((begin, end, inner))
             frame.last = inner if len(inner) <= 100 else ""
         if self._has_place(begin, end):
@@ -270,7 +287,6 @@ class _Walk:
     def _string(self, begin: int, end: int, inner: str, *, cut: bool = False) -> None:
         """Read what lies in a string by its own structure."""
         decoded = self._decoded(inner)
-        self.reader.work.spend(1)
         redacted = self.reader.value(decoded, cut=cut)
         if redacted != decoded:
             written = json.dumps(redacted, ensure_ascii=False)
@@ -286,7 +302,7 @@ class _Walk:
                     if pieces or (self.reader.in_stream and is_piece(value)):
                         continue
                     self._remove(begin, stop, value, name, certain=False)
-            for begin, stop in frame.values:
+            for begin, stop in frame.values or ():
                 stop = end if stop < 0 else stop
                 if frame.pair is not None or cut:
                     raw = text[begin:stop]
@@ -302,9 +318,11 @@ class _Walk:
                         self._remove(begin, stop, raw, frame.pair, certain=False)
                 elif text[begin] == '"' and self._any_place(begin, stop):
                     self._string(begin, stop, text[begin + 1 : stop - 1])
-        elif frame.count == 2 and len(frame.strings) == 2:
+        elif frame.count == 2 and frame.strings is not None and len(frame.strings) == 2:
             name = self._decoded(frame.strings[0][2])
             begin, stop, inner = frame.strings[1]
+            if _ARGUMENT.fullmatch(name) is None:
+                return
             if self.reader.fields.verdict(name) >= TEXT or self.reader.headers.verdict(name.lower()) >= TEXT:
                 value = self._decoded(inner)
                 if is_mixed(value) or (" " in value and not is_prose(value)):
@@ -328,7 +346,7 @@ class _Walk:
                 continue
             depth += 1 if text[match.start()] in "{[" else -1
             if depth == 0:
-                self.reader.work.spend(count // 3)
+                self.reader.work.spend(count // 6)
                 return match.end()
         return -1
 
@@ -356,16 +374,24 @@ class _Walk:
             return True
         if isinstance(value, dict) and _is_schema(value):
             return True
-        if texts and all(is_prose(text) for text in texts) and not isinstance(value, dict):
+        if isinstance(value, list) and all(map(_is_message, value)):
             return True
         words = words_of(frame.key)
         if words and words[-1] in ("token", "tokens") and len(words) <= 2:
             if isinstance(value, dict):
-                return "text" in value and ("id" in value or "logprob" in value or "special" in value)
+                return _is_token_object(value)
+            if isinstance(value, list) and all(map(_is_token_object, value)):
+                return True
             return all(is_piece(text) for text in texts) and (
                 len(texts) > 1 or self.reader.in_stream or _SIBLINGS.search(self.text, frame.start) is not None
             )
         return False
+
+    @staticmethod
+    def _is_open(frame: _Frame) -> bool:
+        """Tell whether an object under a secret name is looked into: its own names decide."""
+        words = words_of(frame.key)
+        return words[-1:] in (["auth"], ["authentication"]) or frame.owner == "security"
 
     def _remember(self, begin: int, end: int, name: str, verdict: int, value: Any = None) -> None:
         self.reader.work.spend(4)
@@ -420,7 +446,7 @@ class _Walk:
         self._check_beginning(stack, last_end, size)
         end = size
         frame = stack[-1]
-        if size < len(self.text):  # too many tokens
+        if size < len(self.text):  # it would take too long
             self.reader.shortened = True
             end = last_end
             if frame.is_object and frame.verdict != SAFE and frame.key:
@@ -456,8 +482,36 @@ class _Walk:
 
 def _is_split(inner: str) -> bool:
     """Tell whether a string ends inside an escape."""
-    match = re.search(r"(\\+)(?:u[0-9A-Fa-f]{0,3})?\Z", inner)
-    return match is not None and len(match[1]) % 2 == 1
+    match = _ESCAPE_END.search(inner, max(0, len(inner) - 4))
+    end = len(inner) if match is None else match.start()
+    return (end - len(inner[:end].rstrip("\\"))) % 2 == 1
+
+
+def _is_message(value: Any) -> bool:
+    """Tell whether an element of a list is a validation's message."""
+    if isinstance(value, dict):
+        return "message" in value and all(
+            key in ("message", "code", "type", "error", "params") and not (isinstance(each, str) and is_mixed(each))
+            for key, each in value.items()
+        )
+    return isinstance(value, str) and is_message(value)
+
+
+def _is_token_object(value: Any) -> bool:
+    """Tell whether an object is a token of a text, or of a block chain."""
+    if not isinstance(value, dict):
+        return False
+    if "text" in value and ("id" in value or "logprob" in value or "special" in value):
+        return True
+    return not _TOKEN_KEYS.isdisjoint(value) and all(
+        not isinstance(each, str) or len(each) <= 100 for each in value.values()
+    )
+
+
+_TOKEN_KEYS = frozenset(("piece", "start_offset", "logprob", "offset", "symbol", "decimals"))
+
+
+_ESCAPE_END = re.compile(r"(?<=\\)u[0-9A-Fa-f]{0,3}\Z")
 
 
 def is_piece(text: str) -> bool:
@@ -497,9 +551,52 @@ def _is_schema(value: dict[str, Any]) -> bool:
     """Tell whether an object describes a field and holds no value of it."""
     kind = value.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
-    if not (
-        all(isinstance(each, str) and each in _SCHEMA_TYPES for each in kinds)
-        or any(key in value for key in ("$ref", "anyOf", "oneOf", "allOf"))
-    ):
+    described = all(isinstance(each, str) and _WORD.fullmatch(each) for each in kinds) or any(
+        key in value for key in ("$ref", "anyOf", "oneOf", "allOf")
+    )
+    if described:
+        return all(_describes(key, each, 0) for key, each in value.items())
+    # A form's or a translation's words: a label, a placeholder, a message.
+    return all(
+        (squeeze(key) in _LABELS and isinstance(each, str) and not any(map(is_mixed, each.split())))
+        or (key == "reasons" and isinstance(each, list) and all(str(word).isalpha() for word in each))
+        for key, each in value.items()
+    )
+
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,30}")
+_LABELS = frozenset(
+    "hint empty label placeholder title help helptext description error errors required invalid tooltip heading subtitle "
+    "button legend caption message short weak strong mismatch confirm show hide forgot".split()
+)
+_DESCRIPTIVE = frozenset(
+    "type title description format pattern $ref in name scheme bearerFormat openIdConnectUrl contentEncoding "
+    "contentMediaType widget label placeholder help_text helpText style flow tokenUrl authorizationUrl refreshUrl "
+    "analyzer search_analyzer normalizer $comment $id $schema externalDocs summary propertyName errorMessage env "
+    "env_names index similarity component control".split()
+)
+_STRUCTURAL = frozenset(
+    "scopes enum choices required items properties anyOf oneOf allOf not flows fields additionalProperties "
+    "parameters availableScopes children patternProperties discriminator mapping if then else".split()
+)
+
+
+def _describes(key: str, value: Any, depth: int) -> bool:
+    """Tell whether a key and its value say something about a field."""
+    if value is None or isinstance(value, (bool, int, float)) or value in ("", [], {}):
+        return key not in ("default", "const", "example", "value") or not isinstance(value, (int, float)) or isinstance(value, bool)
+    if key in _DESCRIPTIVE or key.startswith("x-"):
+        return isinstance(value, (str, list, dict))
+    if isinstance(value, str):
+        return not is_mixed(value) and key in ("default", "example") and value in ("string", "null")
+    if depth > 8:
         return False
-    return all(key in _SCHEMA_KEYS or key.startswith("x-") for key in value)
+    if isinstance(value, list):
+        return (key in _STRUCTURAL or key == "security") and all(
+            isinstance(each, str) or (isinstance(each, dict) and all(_describes(k, v, depth + 1) for k, v in each.items()))
+            for each in value
+        )
+    return key in _STRUCTURAL and all(
+        isinstance(each, str) or _describes(k if k in _STRUCTURAL or k in _DESCRIPTIVE else "properties", each, depth + 1)
+        for k, each in value.items()
+    )

@@ -59,6 +59,21 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in _WORDS.findall(name)]
 
 
+def any_of(words: Iterable[str]) -> str:
+    """Make a pattern that finds the longest of some words, letter by letter."""
+    by_letter: dict[str, set[str]] = {}
+    ends = False
+    for word in words:
+        if word:
+            by_letter.setdefault(word[0], set()).add(word[1:])
+        else:
+            ends = True
+    choices = [re.escape(letter) + any_of(rests) for letter, rests in sorted(by_letter.items())]
+    if not choices:
+        return ""
+    return f"(?:{'|'.join(choices)})" + ("?" if ends else "")
+
+
 def _phrases(phrases: Iterable[str]) -> str:
     joined = ("_?".join(phrase.split()) for phrase in sorted(phrases, key=len, reverse=True))
     return "|".join(joined)
@@ -71,6 +86,16 @@ _TEXTS = re.compile(rf"_(?:[a-z]*?)(?:{_phrases(rules.TEXTS)})s?(?=_)")
 _WHOLE_TEXTS = re.compile(rf"_(?:{_phrases(rules.TEXTS)})s?(?=_)")
 _LAST = re.compile(rf"_(?:{_phrases(rules.LAST)})s?_\Z")
 _SUFFIXED = re.compile(r"_[a-z]+(?:token|apikey|cookie|jwt)s?(?=_)")
+_MAYBE = re.compile(
+    any_of(
+        max(phrase.split(), key=len)
+        for phrases in (
+            rules.ANYWHERE, rules.NUMBERS, rules.TEXTS, rules.LAST, rules.OPAQUE, rules.QUERY, rules.QUERY_LAST
+        )
+        for phrase in phrases
+    )
+).search  # fmt: skip
+"""Finds a word of some phrase in lower case without separators; most names have none."""
 _OPAQUE = frozenset(rules.OPAQUE)
 _QUERY = frozenset(rules.QUERY)
 _QUERY_LAST = frozenset(rules.QUERY_LAST)
@@ -84,7 +109,7 @@ _HEADER_WORDS = frozenset(rules.HEADER_WORDS)
 def judge_field(segment: str) -> int:
     """Judge one segment of a field's name by the default rules."""
     words = words_of(plain_letters(segment))
-    if not words or len(words) > 8:
+    if not words or len(words) > 8 or words == ["pins"]:
         return SAFE
     joined = "_".join(words)
     canonical = f"_{joined}_"
@@ -180,10 +205,12 @@ class Names:
             return ALL
         if self._judge is None:
             return SAFE
+        if name.isascii() and "%" not in name and _MAYBE(squeeze(name)) is None:
+            return SAFE
         if "%" in name:
             name = unquote_plus(name)
             segments = [segment for segment in _SEGMENTS.split(name) if segment]
-        if "." in name and "[" not in name and ":" not in name:
+        if "[" not in name and ("." in name or ":" in name):
             return self._judge(name)  # `password.required` is one name
         if " " in name.strip():
             # "card number": words of one name; a sentence is none.

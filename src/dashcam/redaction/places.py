@@ -11,6 +11,7 @@ compiled one gets the same table and gives the same places.
 import re
 
 from dashcam.native import native
+from dashcam.redaction.names import any_of
 from dashcam.redaction.shapes import SHAPES
 
 NAME, TAG, ESCAPE, WORD, FIRST_SHAPE = range(5)
@@ -103,6 +104,13 @@ def name_before(text: str, at: int) -> tuple[str, int] | None:
     return name, begin
 
 
+_LITERAL = re.compile(any_of(literal for literal, _ in TABLE))
+_KINDS_OF = {
+    literal: [kind for other, kind in TABLE if literal.startswith(other)] for literal, _ in TABLE
+}
+"""By the longest literal at a position, what all that match there are."""
+
+
 def find_places_in_python(
     text: str, safe: set[str], query_safe: set[str], most: int, /
 ) -> list[int]:
@@ -141,13 +149,14 @@ def find_places_in_python(
             if len(found) >= most:
                 break
     lower = text.lower() if text.isascii() else text.translate(_LOWER)
-    for prefix, kind in TABLE:
-        at = lower.find(prefix)
-        while at >= 0:
+    match = _LITERAL.search(lower)
+    while match is not None:
+        at = match.start()
+        for kind in _KINDS_OF[match[0]]:
             found.append(at << KIND_BITS | kind)
-            if len(found) >= 2 * most:
-                break
-            at = lower.find(prefix, at + 1)
+        if len(found) >= 2 * most:
+            break
+        match = _LITERAL.search(lower, at + 1)
     found.sort()
     return found[:most]
 

@@ -67,16 +67,10 @@ class Reader:
             self.known.add(value, certain=certain)
 
     def places(self, text: str, *, shapes_only: bool = False) -> list[int]:
-        """Find the places of a text.
-
-        Raises:
-            TooMuch: there are too many.
-        """
+        """Find the places of a text, `MOST_PLACES` at most."""
         if len(text) < 4:
             return []
         found = find_places(text, self.fields.safe, self.query.safe, MOST_PLACES)
-        if len(found) >= MOST_PLACES:
-            raise TooMuch
         if shapes_only:
             return [place for place in found if place & _KIND >= FIRST_SHAPE]
         return found
@@ -105,7 +99,11 @@ class Reader:
         places = self.places(text)
         if not places:
             return self._cut_end(text) if cut else text
+        if len(places) >= MOST_PLACES:
+            text, cut = text[: places[-1] >> KIND_BITS], True
+            self.shortened = True
         work = self.work
+        work.spend(5)
         if work.depth >= MOST_DEPTH or work.nested < len(text):
             self.found.add("*")
             return REDACTED
@@ -211,14 +209,16 @@ class Reader:
             places = self.places(bare)
             if not places and not cut:
                 return text
+            self.work.spend(5)
+        if len(places) >= MOST_PLACES:
+            bare, cut = bare[: places[-1] >> KIND_BITS], True
+            self.shortened = True
         edits, end = json_edits(bare, places, self, cut=cut)
         redacted = apply(bare[:end], [edit for edit in edits if edit[0] < end])
-        if bare is text:
+        if bare is text or redacted == text:
             return redacted
-        if redacted == bare:
-            return text
-        begin = text.find(bare)
-        return text[:begin] + redacted + ("" if end < len(bare) else text[begin + len(bare) :])
+        begin = text.find(bare[:64])
+        return text[:begin] + redacted + ("" if end < len(bare) or cut else text[begin + len(bare) :])
 
     def _lines(self, text: str, *, cut: bool) -> str | None:
         """Redact lines of JSON; None where they are none."""
@@ -276,7 +276,7 @@ def _may_be_json(bare: str) -> bool:
     return _OPENS_JSON.match(bare) is not None or bare[0] == "["
 
 
-_STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\]]', re.DOTALL)
+_STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 
 
 def _json_end(text: str, begin: int) -> int:

@@ -98,6 +98,11 @@ ABOUT: tuple[str, ...] = (
     "rules", "consent", "banner", "notice", "preferences", "remaining", "total", "min", "max", "per",
     "ref", "refs", "version", "less", "vault", "manager", "rotation", "reader", "lifetime", "seconds",
     "millis", "ms", "domain", "path", "samesite", "brand", "bin", "last4", "location", "locations",
+    "lifespan", "timeout", "days", "hours", "minutes", "validity", "decoder", "encoder", "servers",
+    "server", "color", "colour", "check", "checks", "symbol", "decimal", "decimals", "icons", "reset",
+    "meter", "time", "response", "result", "page", "screen", "button", "service", "str", "strs",
+    "strings", "hints", "failed", "attempts", "failures", "ok", "modified", "updated", "created", "issued",
+    "reuse", "prevention", "history",
 )  # fmt: skip
 """Last words that say something about a secret, and aren't one: `token_type`, `password_policy`."""
 

@@ -23,6 +23,8 @@ from dashcam.redaction.places import (
 )
 from dashcam.redaction.shapes import SHAPES, is_mixed, is_opaque
 
+from dashcam.redaction.work import TooMuch
+
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
@@ -46,7 +48,8 @@ _SCHEME = re.compile(
 _SPACED = re.compile(r"\s")
 _PROSE = re.compile(r"[A-Za-z_\u00c0-\U0010ffff][A-Za-z_.\u00c0-\U0010ffff()\[\]|]*[!?.,:]?\Z")
 _NOTHING = re.compile(
-    r"(?i)(?:none|null|nil|undefined|true|false|yes|no|\d{1,3}|\*+|x{3,}|\.{2,}|…|\[redacted\]?|\[filtered\]?"
+    r"(?i)(?:(?:your|my|some|the|insert|enter)[-_ ]?[a-z_-]*|\?|:[a-z_]+|\$\d|#[0-9a-f]{3,8}|include|omit|same-origin"
+    r"|none|null|nil|undefined|true|false|yes|no|\d{1,3}|\*+|x{3,}|\.{2,}|…|\[redacted\]?|\[filtered\]?"
     r"|<[^<>]{1,64}>?|\$\{?[a-z_]\w*\}?|\{\{?\s*[\w.\s]{0,64}\}?\}?|%\(?\w*\)?s?|%[sdr]|str|int|bool|string!?|-+|\"\"|'')\Z"
 )
 _SOFT = re.compile(
@@ -76,10 +79,18 @@ def scrub_edits(text: str, places: list[int], reader: "Reader", *, cut: bool) ->
     """
     edits: list[Edit] = []
     examined = 0
+    unescaped = False
     size = len(text)
-    reader.work.spend(len(places))
-    for place in places:
+    for number, place in enumerate(places):
         at, kind = place >> KIND_BITS, place & _KIND
+        if number % 4 == 0:
+            try:
+                reader.work.spend(4)
+            except TooMuch:
+                reader.work.end()
+                reader.shortened = True
+                edits.append((max(at, examined), size, ""))
+                break
         if at < examined:
             continue
         if kind == NAME:
@@ -92,7 +103,6 @@ def scrub_edits(text: str, places: list[int], reader: "Reader", *, cut: bool) ->
                 if cut and size - at < 64:
                     found = _cut_shape(text, at, shape.kind)
             else:
-                reader.work.spend(1)
                 begin, end = match.span("secret")
                 if begin >= 0:
                     if (cut and end == size) or shape.check is None or shape.check(match["secret"]):
@@ -114,6 +124,10 @@ def scrub_edits(text: str, places: list[int], reader: "Reader", *, cut: bool) ->
         elif kind == WORD:
             found = _soft(text, at, reader, cut)
         elif kind == ESCAPE:
+            if text[at] == "\\":
+                if unescaped:
+                    continue
+                unescaped = True
             edit = _escaped(text, at, examined, reader, cut)
             if edit is not None:
                 edits = [each for each in edits if each[1] <= edit[0]]
@@ -137,13 +151,14 @@ def scrub_edits(text: str, places: list[int], reader: "Reader", *, cut: bool) ->
         reader.removed(name, value, certain=certain)
         edits.append((begin, end, REDACTED))
         examined = end
-        reader.work.spend(3)
     if "[parameters: " in text:
         for match in _PARAMETERS.finditer(text):
             reader.removed("parameters", "")
             edits.append((match.start(), match.end(), f"[parameters: {REDACTED}]"))
     if "input_value=" in text:
         for match in _INPUT_VALUE.finditer(text):
+            if match["value"] in ("{}", "None", "[]", "''", ""):
+                continue
             if any(reader.fields.verdict(part) >= TEXT for part in re.split(r"[.\s]", match["loc"]) if part):
                 reader.removed(match["loc"].rpartition(".")[2], match["value"].strip("'\""))
                 edits.append((*match.span("value"), REDACTED))
@@ -252,6 +267,11 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
             return None
         return begin, run.end(), name, False
     first = text[begin]
+    code = _CODE.match(text, begin)
+    if code is not None:
+        return _in_call(text, code.end() - 1, name, reader) if text[code.end() - 1] in "([" else None
+    if text.startswith("{{", begin):
+        return None
     if first in "{[(<":
         if first == "<":
             inner = text.find("[", begin, begin + 64)
@@ -272,6 +292,9 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
         scheme = _SCHEME.match(text, begin)
         if scheme is not None:
             value = scheme[0].split(None, 1)[-1]
+            if value.endswith(")") and "(" not in value:
+                value = value[:-1]
+                scheme = _SCHEME.match(text, begin, scheme.end() - 1) or scheme
             if _NOTHING.match(value) is not None:
                 return None
             start = scheme.end() - len(value)
@@ -282,6 +305,8 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     end = run.end()
     value = run[0].rstrip(".")
     if not (cut and end == size):
+        if is_url_without_password(name, value):
+            return None
         if not value or _NOTHING.match(value) is not None or value.lower() == name.lower():
             return None
         if spaced and _PROSE.match(value) is not None:
@@ -291,6 +316,37 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
         if value.startswith("$") and not is_opaque(value):
             return None
     return begin, begin + len(value) if not (cut and end == size) else end, name, certain
+
+
+_CODE = re.compile(
+    r"[A-Za-z_$][\w$]*(?:\.[\w$]+)*[(\[]"
+    r"|(?:os|self|this|process|env|config|settings|request|req|form|args|data|user|cls|ctx|app|secrets|params"
+    r"|props|state|options|body|payload|credentials|auth|vars?|local|module|event|session)\.[A-Za-z_.]+(?![\w-])"
+)
+_SCHEME_WORD = re.compile(r"(?i)\A(?:bearer|basic|token)[ \t]+")
+_ARGUMENT = re.compile(r"\"([^\"\\\n]{6,512})\"|'([^'\\\n]{6,512})'")
+_DATABASE = frozenset(("database", "db", "redis", "mongo", "mongodb", "broker", "dsn"))
+
+
+def is_url_without_password(name: str, value: str) -> bool:
+    """Tell whether a database's URL holds no password, or a placeholder for it."""
+    match = _DATABASE_URL.match(value)
+    if match is None or _DATABASE.isdisjoint(words_of(name)):
+        return False
+    return match[1] is None or _NOTHING.match(match[1]) is not None
+
+
+_DATABASE_URL = re.compile(r"[a-z][a-z0-9+]*://(?:[^\s/@:]*(?::([^\s@]*))?@)?[^\s@?]*\Z")
+
+
+def _in_call(text: str, at: int, name: str, reader: "Reader") -> Found | None:
+    """Find a literal credential among the arguments of a call, or in an index."""
+    end = _bracket_end(text, at, reader)
+    for match in _ARGUMENT.finditer(text, at, min(end, at + 2000)):
+        group = 1 if match[1] is not None else 2
+        if is_mixed(match[group]) and not match[group].replace("_", "").isupper():
+            return (*match.span(group), name, False)
+    return None
 
 
 def _remember_cookies(line: str, reader: "Reader") -> None:
@@ -305,6 +361,12 @@ def _checked(
         return None
     if verdict == OPAQUE:
         return (begin, end, name, False) if looks_secret(value) else None
+    if _NOTHING.match(_SCHEME_WORD.sub("", value)) is not None and verdict != ALL:
+        return None
+    if is_url_without_password(name, value):
+        return None
+    if value in ("include", "omit", "same-origin") or (value.startswith("{{") and value.endswith("}}")):
+        return None
     if value in ("None", "null", "true", "false", "string", REDACTED) or is_prose(value):
         return None
     return begin, end, name, certain
@@ -327,7 +389,9 @@ def _checked_group(text: str, begin: int, end: int, name: str, verdict: int) -> 
     return begin, end, name, False
 
 
-_BRACKETS = re.compile(r"[{}\[\]()]|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'")
+_BRACKETS = re.compile(
+    r"[{}\[\]()]|\"(?:[^\"\\\n]|\\.)*+(?:\"|\\?\Z|(?=\n))|'(?:[^'\\\n]|\\.)*+(?:'|\\?\Z|(?=\n))"
+)
 
 
 def _bracket_end(text: str, begin: int, reader: "Reader") -> int:
@@ -351,7 +415,7 @@ def _soft(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     if match is None:
         return None
     word, sign, begin = match["word"], match["sign"], match.end()
-    if len(word) <= 3 and at and text[at - 1].isalnum():
+    if at and (text[at - 1] == "/" or (len(word) <= 3 and text[at - 1].isalnum())):
         return None
     size = len(text)
     if begin >= size:
@@ -378,7 +442,7 @@ def _soft(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     if (cut and run.end() == size and _PROSE.match(value) is None) or (
         len(value) >= 6
         and is_opaque(value)
-        and not value.startswith(("http", "/"))
+        and not value.lower().startswith(("http", "/"))
         and _DATE.match(value) is None
         and "=" not in value[:-2]
     ):
@@ -418,8 +482,6 @@ def _escaped(
 ) -> Edit | None:
     """Look into a run in which quotes and signs are written with escapes; it is kept decoded."""
     if text[at] == "\\":
-        if examined > at:
-            return None
         tail = text[at:]
         decoded = _ESCAPED.sub(lambda each: chr(int(each[1], 16)), tail)
         redacted = reader.value(decoded, cut=cut)
@@ -431,7 +493,7 @@ def _escaped(
     end = _ENCODED_RUN.match(text, at).end()  # type: ignore[union-attr]
     stop = min(position for position in (text.find("&", at, end), end) if position >= 0)
     run = text[begin:stop]
-    decoded = unquote(run)
+    decoded = run.replace("\\/", "/") if "\\/" in run else unquote(run)
     if decoded == run:
         return None
     redacted = reader.value(decoded, cut=cut and stop == len(text))
@@ -456,7 +518,7 @@ def looks_secret(value: str) -> bool:
 
 
 _PIECES = re.compile(r"[._/\-:,@]")
-_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_HEX = re.compile(r"(?:0x)?[0-9a-f]+|(?:0x)?[0-9A-F]+")
 _IDENTIFIER = re.compile(
     r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z|(?:sha\d+|md5)[:-]|https?://|\d{4}-\d\d-\d\d"
 )
@@ -466,7 +528,7 @@ _SENTENCE = re.compile(
 )
 _PROSE_WORD = re.compile(
     r"(?i)\b(?:required|must|should|blank|match|matches|invalid|valid|incorrect|common|short|least|characters|missing"
-    r"|expired|field|empty|null|allowed|wrong|between|contain|optional|reset|your|used|stored|for|the|is)\b"
+    r"|expired|field|empty|value|taken|weak|unauthorized|null|allowed|wrong|between|contain|optional|reset|your|used|stored|for|the|is)\b"
 )
 
 
@@ -477,6 +539,16 @@ def is_prose(value: str) -> bool:
     if any(map(is_opaque, value.split())) or _SENTENCE.match(value) is None:
         return False
     return _PROSE_WORD.search(value) is not None and value.isprintable()
+
+
+def is_message(value: str) -> bool:
+    """Tell whether a text in a list of errors is a message, such as "is invalid"."""
+    return (
+        len(value) <= 400
+        and " " in value.strip()
+        and not any(map(is_opaque, value.split()))
+        and _PROSE_WORD.search(value) is not None
+    )
 
 
 def apply(text: str, edits: list[Edit]) -> str:
@@ -499,4 +571,7 @@ def scrub(text: str) -> str:
     """Replace what looks like a secret in free text, by the default rules."""
     from dashcam.redaction.reader import default_reader
 
-    return default_reader().value(text)
+    try:
+        return default_reader().value(text)
+    except TooMuch:
+        return scrub(text[: len(text) // 16]) + REDACTED

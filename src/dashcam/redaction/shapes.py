@@ -50,7 +50,11 @@ def is_mixed(text: str) -> bool:
     if _DIGIT(text) is not None:
         return _LETTER(text) is not None or len(text) >= 16
     capitals = sum(map(str.isupper, text))
-    return text.endswith("=") or (len(text) >= 8 and 3 <= capitals < len(text))
+    if text.replace("_", "").isupper():
+        return False  # `YOUR_KEY`
+    if text.endswith("="):
+        return not text.rstrip("=").replace("_", "").islower()  # `realm=`
+    return (len(text) >= 8 and 3 <= capitals < len(text))
 
 
 def is_opaque(text: str) -> bool:
@@ -58,9 +62,31 @@ def is_opaque(text: str) -> bool:
     return _DIGIT(text) is not None and _LETTER(text) is not None
 
 
+def is_no_placeholder(text: str) -> bool:
+    """Tell whether it isn't a variable or a mask: `${PASSWORD}`, `<password>`, `***`."""
+    return _PLACEHOLDER.fullmatch(text) is None
+
+
+_PLACEHOLDER = re.compile(
+    r"\$\{?\w+\}?|\$\(\w+\)|\{\{?[^{}]*\}?\}|<[^<>]*>?|\*+|%\(?\w*\)?s|\[redacted\]?|x{3,}|\.{3}|…"
+)
+
+
+def has_random_piece(text: str) -> bool:
+    """Tell whether a piece between separators looks random: `sk-container-id-1` has none."""
+    return any(
+        len(piece) >= 6 and (is_opaque(piece) or (piece.isdigit() and len(piece) >= 10))
+        for piece in _PIECE_ENDS.split(text)
+    )
+
+
 def is_word_or_mixed(text: str) -> bool:
-    """Tell whether it is mixed, or one run of ten letters or more without a separator."""
-    return has_digit(text) or (len(text) >= 10 and text.isalpha())
+    """Tell whether a piece looks random, or the prefix is followed by one run of ten letters."""
+    return has_random_piece(text) or _LONG_WORD.fullmatch(text) is not None
+
+
+_PIECE_ENDS = re.compile(r"[-_.]")
+_LONG_WORD = re.compile(r"[a-z]{2}[-_][A-Za-z]{10,}")
 
 
 def _shape(
@@ -86,7 +112,7 @@ def _token(
     innocent: str,
     *,
     least: int = 8,
-    check: Callable[[str], bool] | None = has_digit,
+    check: Callable[[str], bool] | None = has_random_piece,
 ) -> Shape:
     """Make the row of a token: a prefix, and then a run of characters."""
     words = sorted(prefixes.split(), key=len, reverse=True)
@@ -133,7 +159,7 @@ SHAPES: tuple[Shape, ...] = (
     _shape(
         "bearer",
         "bearer basic digest negotiate token apikey",
-        r"(?i)(?<![a-z0-9])(?:bearer|basic|digest|negotiate|token|apikey)"
+        r"(?i)(?<![a-z0-9/_.-])(?:bearer|basic|digest|negotiate|token|apikey)"
         r"[ \t]{1,8}+(?P<secret>[A-Za-z0-9+/=._~-]{4,}+)",
         "what follows the name of a scheme (Bearer, Basic, Digest, Negotiate, Token, ApiKey), "
         "unless it is a word",
@@ -251,6 +277,7 @@ SHAPES: tuple[Shape, ...] = (
         "passwords in URLs, also with `@` or `/` in them, and a user name that is a token",
         "postgresql://app:hunter2/p@rt@db:5432/x",
         "see https://h:8080/a@b and https://ann@example.org/",
+        is_no_placeholder,
     ),
     _shape(
         "webhook_url",
