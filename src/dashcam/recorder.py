@@ -117,6 +117,7 @@ class Recorder(RecorderBase):
             self.budget,
             self.max_body_bytes,
             self.quick and self.sample_rate >= 1.0 and self.identify is None,
+            not self.redactor.hidden_columns and not self.redactor.is_personal,
         )
 
     @classmethod

@@ -56,33 +56,37 @@ PyTypeObject BudgetType = {
     .tp_methods = budget_methods,
 };
 
-/* Constants(headers, media, safe, line_end, llm_paths, budget, max_body_bytes, plain) */
+/* Constants(headers, media, safe, query_safe, line_end, llm_paths, budget, max_body_bytes, plain,
+   entry_plain) */
 static int constants_init(Constants *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"headers", "media", "safe", "line_end", "llm_paths",
-                            "budget", "max_body_bytes", "plain", NULL};
-    PyObject *headers, *media, *safe, *line_end, *llm_paths, *budget;
+    static char *names[] = {"headers",   "media",  "safe",           "query_safe", "line_end",
+                            "llm_paths", "budget", "max_body_bytes", "plain",      "entry_plain", NULL};
+    PyObject *headers, *media, *safe, *query_safe, *line_end, *llm_paths, *budget;
     if (self->headers != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "constants are made once");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!SOO!Lp", names, &PyDict_Type, &headers,
-                                     &PyDict_Type, &media, &PySet_Type, &safe, &line_end,
-                                     &llm_paths, &BudgetType, &budget, &self->limit, &self->plain))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!SOO!Lp|p", names, &PyDict_Type, &headers,
+                                     &PyDict_Type, &media, &PySet_Type, &safe, &PySet_Type,
+                                     &query_safe, &line_end, &llm_paths, &BudgetType, &budget,
+                                     &self->limit, &self->plain, &self->entry_plain))
         return -1;
     self->headers = Py_NewRef(headers);
     self->media = Py_NewRef(media);
-    self->safe = Py_NewRef(safe);
+    self->safe[0].names = Py_NewRef(safe);
+    self->safe[1].names = Py_NewRef(query_safe);
     self->line_end = Py_NewRef(line_end);
     self->llm_paths = Py_NewRef(llm_paths);
     self->budget = (Budget *)Py_NewRef(budget);
-    self->header_names = PyMem_Calloc(3 * KNOWN_NAMES, sizeof(KnownName));
+    self->header_names = PyMem_Calloc(4 * KNOWN_NAMES, sizeof(KnownName));
     if (self->header_names == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    self->safe_names = self->header_names + KNOWN_NAMES;
-    self->media_names = self->safe_names + KNOWN_NAMES;
+    self->safe[0].known = self->header_names + KNOWN_NAMES;
+    self->safe[1].known = self->safe[0].known + KNOWN_NAMES;
+    self->media_names = self->safe[1].known + KNOWN_NAMES;
     return 0;
 }
 
@@ -91,7 +95,8 @@ static void constants_dealloc(Constants *self)
 {
     Py_XDECREF(self->headers);
     Py_XDECREF(self->media);
-    Py_XDECREF(self->safe);
+    Py_XDECREF(self->safe[0].names);
+    Py_XDECREF(self->safe[1].names);
     Py_XDECREF(self->line_end);
     Py_XDECREF(self->llm_paths);
     Py_XDECREF(self->budget);

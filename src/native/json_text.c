@@ -1,9 +1,8 @@
-/* JSON (RFC 8259) that holds no secret, copied as the inside of a JSON string.
+/* JSON (RFC 8259), copied as the inside of a JSON string.
 
-   One walk checks the grammar and the UTF-8, asks of each key whether it is known to be safe,
-   and writes. At the first thing that isn't plain it gives up, and redaction in Python, which
-   knows everything, takes over: an unknown key, an escape in a key, what may be JSON in a
-   string, deep nesting. */
+   One walk checks the grammar and the UTF-8, and writes. Where it isn't JSON, or is nested
+   deeply, redaction in Python takes over; whether there may be a secret in it is asked elsewhere
+   (places.c). */
 
 #include "native.h"
 
@@ -33,13 +32,24 @@ int utf8_length(const uint8_t *at, const uint8_t *end)
     return 0;
 }
 
-static inline int is_hex(uint8_t c)
+int is_utf8(const uint8_t *at, const uint8_t *end)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    while (at < end) {
+        uint64_t eight;
+        if (end - at >= 8 && (memcpy(&eight, at, 8), (eight & 0x8080808080808080ULL) == 0)) {
+            at += 8;
+            continue;
+        }
+        int length = *at < 0x80 ? 1 : utf8_length(at, end);
+        if (length == 0)
+            return 0;
+        at += length;
+    }
+    return 1;
 }
 
 /* Copy a string up to and with its closing quote; `*at` is behind the opening one. */
-static int copy_string(const uint8_t **place, const uint8_t *end, char **to_place, int is_key)
+static int copy_string(const uint8_t **place, const uint8_t *end, char **to_place)
 {
     const uint8_t *at = *place;
     char *to = *to_place;
@@ -58,16 +68,12 @@ static int copy_string(const uint8_t **place, const uint8_t *end, char **to_plac
             return 1;
         }
         if (c == '\\') {
-            if (is_key || end - at < 2)
+            if (end - at < 2)
                 return 0;
             uint8_t escaped = at[1];
             if (escaped == 'u') {
                 if (end - at < 6 || !is_hex(at[2]) || !is_hex(at[3]) || !is_hex(at[4]) || !is_hex(at[5]))
                     return 0;
-                if (memcmp(at + 2, "0022", 4) == 0)
-                    return 0; /* a quote in disguise: maybe of a key in a string */
-                if ((at[2] | 0x20) == 'd' && at[3] >= '8')
-                    return 0; /* a surrogate: not every decoder takes each of them */
                 memcpy(to, "\\\\", 2);
                 memcpy(to + 2, at + 1, 5);
                 to += 7;
@@ -77,21 +83,6 @@ static int copy_string(const uint8_t **place, const uint8_t *end, char **to_plac
             if (memchr("\"\\/bfnrt", escaped, 8) == NULL)
                 return 0;
             at += 2;
-            if (escaped == '\\' && end - at >= 5 && memcmp(at, "u0022", 5) == 0)
-                return 0; /* the same, of JSON in JSON in a string */
-            if (escaped == '"') {
-                const uint8_t *next = at;
-                for (;;) { /* white space, also as JSON in a string has it */
-                    if (next < end && *next == ' ')
-                        next++;
-                    else if (end - next >= 2 && *next == '\\' && memchr("nrt", next[1], 3) != NULL)
-                        next += 2;
-                    else
-                        break;
-                }
-                if (next < end && (*next == ':' || *next >= 0x80))
-                    return 0; /* maybe a key in a string */
-            }
             *to++ = '\\';
             *to++ = '\\';
             if (escaped == '"' || escaped == '\\')
@@ -144,29 +135,10 @@ static const uint8_t *number_end(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-static int is_safe(const uint8_t *name, Py_ssize_t size, PyObject *safe, KnownName *known)
-{
-    KnownName *place = NULL;
-    if (known != NULL) {
-        place = known_place(known, (const char *)name, (size_t)size);
-        if (is_known(place, (const char *)name, (size_t)size))
-            return 1;
-    }
-    PyObject *text = PyUnicode_DecodeUTF8((const char *)name, size, NULL);
-    int found = text == NULL ? -1 : PySet_Contains(safe, text);
-    Py_XDECREF(text);
-    if (found < 0)
-        PyErr_Clear();
-    if (found > 0 && place != NULL)
-        know(place, (const char *)name, (size_t)size, 0);
-    return found > 0;
-}
-
 enum state { VALUE, FIRST_VALUE, KEY, FIRST_KEY, COLON, AFTER_VALUE };
 
-/* Copy a text that is JSON without secrets; 0 where it isn't, or needs a closer look. */
-int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *safe,
-                    KnownName *known)
+/* Copy a text that is JSON; 0 where it isn't, or may not be. */
+int copy_json(Out *out, const uint8_t *data, Py_ssize_t size)
 {
     if (!out_room(out, (size_t)size * 2 + 32))
         return 0;
@@ -192,11 +164,10 @@ int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *sa
         case FIRST_KEY:
         case KEY:
             if (c == '"') {
-                const uint8_t *name = at + 1;
                 *to++ = '\\';
                 *to++ = '"';
                 at++;
-                if (!copy_string(&at, end, &to, 1) || !is_safe(name, at - 1 - name, safe, known))
+                if (!copy_string(&at, end, &to))
                     return 0;
                 state = COLON;
                 continue;
@@ -232,7 +203,7 @@ int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *sa
                 *to++ = '\\';
                 *to++ = '"';
                 at++;
-                if (!copy_string(&at, end, &to, 0))
+                if (!copy_string(&at, end, &to))
                     return 0;
             } else if (c == '{' || c == '[') {
                 if (depth == MOST_DEPTH)

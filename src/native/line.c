@@ -1,13 +1,13 @@
 /* The line of the common exchange, in one call: redacted and encoded at once.
 
    Common is: finished without an error, headers that were judged before, and bodies that are
-   absent, not kept, or whole JSON without secrets. Everything else gives None, and the same
-   line is made by `Redactor` and msgspec; they also judge what is new, for the next time. */
+   absent, not kept, or whole JSON or text, all without a place where a secret may be. Everything
+   else gives None, and the same line is made by `Redactor` and msgspec; they also judge what is
+   new, for the next time. */
 
 #include "native.h"
 
-enum { PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET, HAS_URL }; /* as in redaction/__init__.py */
-enum { NOT_KEPT, JSON, TEXT };
+enum { KEEP_NOTHING, KEEP_JSON, KEEP_TEXT }; /* as in redaction/redactor.py */
 
 #define MOST_REMOVED 32
 
@@ -37,31 +37,46 @@ static int add_removed(Removed *removed, PyObject *name)
     return 1;
 }
 
-/* Tell whether a URL has neither a query nor anything that looks like a secret. */
-static int is_plain_url(PyObject *value)
+static int has_places_in(PyObject *bytes, const Constants *constants)
 {
-    if (!PyBytes_Check(value))
-        return 0;
-    const uint8_t *at = (const uint8_t *)PyBytes_AS_STRING(value);
-    size_t size = (size_t)PyBytes_GET_SIZE(value);
-    if (memchr(at, '?', size) != NULL || memchr(at, '#', size) != NULL || memchr(at, '@', size) != NULL)
-        return 0;
-    return is_shapeless(at, at + size, URL); /* a password would need an @ */
+    const uint8_t *at = (const uint8_t *)PyBytes_AS_STRING(bytes);
+    return has_places(at, at + PyBytes_GET_SIZE(bytes), constants->safe);
 }
 
-/* Note that a header's name, as it is, is what is written. */
+/* Note what a header's name was judged, where the name is written as it is. */
 static void know_header(KnownName *place, PyObject *name, PyObject *prefix, int kind)
 {
     size_t size = (size_t)PyBytes_GET_SIZE(name);
     const char *written = PyBytes_AS_STRING(prefix); /* ["name", */
-    if (kind != SECRET && kind != CONTENT_ENCODING && (size_t)PyBytes_GET_SIZE(prefix) == size + 4 &&
-        memcmp(written, "[\"", 2) == 0 && memcmp(written + 2, PyBytes_AS_STRING(name), size) == 0)
+    if ((size_t)PyBytes_GET_SIZE(prefix) == size + 4 && memcmp(written, "[\"", 2) == 0 &&
+        memcmp(written + 2, PyBytes_AS_STRING(name), size) == 0)
         know(place, PyBytes_AS_STRING(name), size, kind);
 }
 
-/* Write the headers that are kept; `judged` maps a raw name to (kind, name, JSON, removed names). */
+/* Tell what a header is by its name; -1 where that wasn't judged before. `judged` is set to the
+   (kind, name, JSON, removed names) of it, or to NULL where the name is written as it is. */
+long judged_header(const Constants *constants, PyObject *name, PyObject **judged)
+{
+    *judged = NULL;
+    if (!PyBytes_CheckExact(name))
+        return -1;
+    size_t size = (size_t)PyBytes_GET_SIZE(name);
+    KnownName *place = known_place(constants->header_names, PyBytes_AS_STRING(name), size);
+    if (is_known(place, PyBytes_AS_STRING(name), size))
+        return place->kind;
+    *judged = PyDict_GetItemWithError(constants->headers, name);
+    if (*judged == NULL) {
+        PyErr_Clear();
+        return -1;
+    }
+    long kind = PyLong_AsLong(PyTuple_GET_ITEM(*judged, 0));
+    know_header(place, name, PyTuple_GET_ITEM(*judged, 2), (int)kind);
+    return kind;
+}
+
+/* Write the headers that are kept; note of the others what they are called, and what they say. */
 static int put_headers(Out *out, PyObject *headers, const Constants *constants, int removed_at,
-                       Removed *removed, PyObject **content_type)
+                       Removed *removed, Known *known, PyObject **content_type)
 {
     *content_type = NULL;
     if (!PyList_Check(headers) || !out_room(out, 8))
@@ -73,24 +88,13 @@ static int put_headers(Out *out, PyObject *headers, const Constants *constants, 
         if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2)
             return 0;
         PyObject *name = PyTuple_GET_ITEM(pair, 0), *value = PyTuple_GET_ITEM(pair, 1);
-        if (!PyBytes_CheckExact(name))
-            return 0;
-        size_t size = (size_t)PyBytes_GET_SIZE(name);
-        KnownName *place = known_place(constants->header_names, PyBytes_AS_STRING(name), size);
-        PyObject *judged = NULL;
-        long kind = place->kind;
-        if (!is_known(place, PyBytes_AS_STRING(name), size)) {
-            judged = PyDict_GetItemWithError(constants->headers, name);
-            if (judged == NULL) {
-                PyErr_Clear();
-                return 0;
-            }
-            kind = PyLong_AsLong(PyTuple_GET_ITEM(judged, 0));
-            know_header(place, name, PyTuple_GET_ITEM(judged, 2), (int)kind);
-        }
-        switch (kind) {
+        PyObject *judged;
+        switch (judged_header(constants, name, &judged)) {
         case SECRET:
-            if (!add_removed(removed, PyTuple_GET_ITEM(judged, removed_at)))
+            if (judged == NULL)
+                judged = PyDict_GetItemWithError(constants->headers, name);
+            if (judged == NULL || !add_removed(removed, PyTuple_GET_ITEM(judged, removed_at)) ||
+                !known_add(known, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), value))
                 return 0;
             continue;
         case CONTENT_TYPE:
@@ -98,27 +102,24 @@ static int put_headers(Out *out, PyObject *headers, const Constants *constants, 
             break;
         case PLAIN:
             break;
-        case HAS_URL:
-            if (!is_plain_url(value))
-                return 0;
-            break;
         default:
             return 0;
         }
         PyObject *prefix = judged == NULL ? NULL : PyTuple_GET_ITEM(judged, 2);
-        if (!out_room(out, (prefix == NULL ? size : (size_t)PyBytes_GET_SIZE(prefix)) + 8))
+        size_t size = (size_t)PyBytes_GET_SIZE(prefix == NULL ? name : prefix);
+        if (!out_room(out, size + 8))
             return 0;
         if (!first)
             *out->at++ = ',';
         first = 0;
         if (prefix == NULL) {
             OUT(out, "[\"");
-            out_raw(out, place->name, size);
+            out_raw(out, PyBytes_AS_STRING(name), size);
             OUT(out, "\",");
         } else {
-            out_raw(out, PyBytes_AS_STRING(prefix), (size_t)PyBytes_GET_SIZE(prefix));
+            out_raw(out, PyBytes_AS_STRING(prefix), size);
         }
-        if (!out_latin1(out, value) || !out_room(out, 8))
+        if (!out_latin1(out, value) || !out_room(out, 8) || has_places_in(value, constants))
             return 0;
         *out->at++ = ']';
     }
@@ -145,16 +146,46 @@ static long judged_media(const Constants *constants, PyObject *content_type)
     return PyLong_AsLong(judged);
 }
 
+/* Tell whether a line of a text may be the boundary of multipart, which is looked for where no
+   content type names one. */
+static int may_be_multipart(const uint8_t *text, const uint8_t *end)
+{
+    if (end - text > 4096)
+        end = text + 4096;
+    for (const uint8_t *at = text; at != NULL && end - at > 2;) {
+        int is_boundary = at[0] == '-' && at[1] == '-';
+        at = memchr(at, '\n', (size_t)(end - at));
+        if (at != NULL && ++at < end && is_boundary && (*at | 0x20) == 'c')
+            return 1;
+    }
+    return 0;
+}
+
+/* Tell whether a body of text may be kept as it is. */
+static int is_plain_text(PyObject *body, PyObject *content_type, const Constants *constants)
+{
+    static const char *const events[] = {"data:", "event:", "id:", ":"};
+    const uint8_t *text = (const uint8_t *)PyBytes_AS_STRING(body), *end = text + PyBytes_GET_SIZE(body);
+    if ((PyBytes_AS_STRING(content_type)[0] | 0x20) != 't')
+        return 0; /* a form: its names are judged as those of queries */
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (strncmp((const char *)text, events[i], strlen(events[i])) == 0)
+            return 0; /* text may go over several of them */
+    return memcmp(text, "\xEF\xBB", 2) != 0 && !may_be_multipart(text, end) && is_utf8(text, end) &&
+           !has_places(text, end, constants->safe);
+}
+
 /* Write a body with its encoding and sizes, as the keys that begin with `side`. */
 static int put_body(Out *out, PyObject *body, PyObject *content_type, const Constants *constants,
                     const char *side, long long bytes)
 {
-    long kind = NOT_KEPT;
+    long kind = KEEP_NOTHING;
     if (body != Py_None) {
         if (!PyBytes_CheckExact(body) || PyBytes_GET_SIZE(body) > constants->limit)
             return 0;
-        if (PyBytes_GET_SIZE(body) > 0 && content_type != NULL) {
-            kind = judged_media(constants, content_type);
+        if (PyBytes_GET_SIZE(body) > 0) {
+            /* Without a content type its content decides. */
+            kind = content_type == NULL ? -1 : judged_media(constants, content_type);
             if (kind < 0)
                 return 0;
         }
@@ -164,27 +195,26 @@ static int put_body(Out *out, PyObject *body, PyObject *content_type, const Cons
         return 0;
     OUT(out, ",\"");
     out_raw(out, side, side_size);
-    if (kind == JSON) {
+    if (kind == KEEP_JSON) {
         OUT(out, "_body\":\"");
-        if (!copy_plain_json(out, (const uint8_t *)PyBytes_AS_STRING(body),
-                             PyBytes_GET_SIZE(body), constants->safe, constants->safe_names) ||
+        if (has_places_in(body, constants) ||
+            !copy_json(out, (const uint8_t *)PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body)) ||
             !out_room(out, 256))
             return 0;
         OUT(out, "\",\"");
-    } else if (kind == TEXT) {
-        const uint8_t *text = (const uint8_t *)PyBytes_AS_STRING(body);
+    } else if (kind == KEEP_TEXT) {
         OUT(out, "_body\":\"");
-        if (memcmp(text, "\xEF\xBB", 2) == 0 || !is_shapeless(text, text + PyBytes_GET_SIZE(body), 0) ||
-            !out_escaped(out, (const char *)text, PyBytes_GET_SIZE(body)) || !out_room(out, 256))
+        if (!is_plain_text(body, content_type, constants) ||
+            !out_escaped(out, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body)) || !out_room(out, 256))
             return 0;
         OUT(out, "\",\"");
-    } else if (kind == NOT_KEPT) {
+    } else if (kind == KEEP_NOTHING) {
         OUT(out, "_body\":null,\"");
     } else {
         return 0;
     }
     out_raw(out, side, side_size);
-    if (kind != NOT_KEPT)
+    if (kind != KEEP_NOTHING)
         OUT(out, "_body_encoding\":\"utf-8\",\"");
     else
         OUT(out, "_body_encoding\":null,\"");
@@ -219,7 +249,7 @@ static long long integer(PyObject *value, long long missing)
 /* What a line tells beside what was observed. */
 typedef struct {
     PyObject *outcome, *route, *query, *user_id, *api_key_id, *trace_id, *span_id, *model,
-        *input_tokens, *output_tokens, *removed;
+        *input_tokens, *output_tokens;
 } Told;
 
 /* Write a line; 0 for the long way (or with an error set). */
@@ -238,14 +268,13 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
         return 0;
     if (field[F_request_complete] != Py_True && field[F_declared_bytes] != Py_None)
         return 0; /* the client's own word may be the better size */
-    Removed removed = {.count = 0};
-    if (told->removed != Py_None) {
-        if (!PyList_Check(told->removed))
-            return 0;
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(told->removed); i++)
-            if (!add_removed(&removed, PyList_GET_ITEM(told->removed, i)))
-                return 0;
-    }
+    Removed removed;
+    Known known;
+    removed.count = known.count = 0;
+    if (has_places_in_text(field[F_path], constants->safe) || has_places_in_text(field[F_host], constants->safe) ||
+        has_places_in_text(field[F_user_agent], constants->safe) ||
+        has_places_in_text(field[F_request_id], constants->safe))
+        return 0;
     Out out = *to;
     int done_well = 0;
     PyObject *request_type, *response_type;
@@ -266,6 +295,7 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
         OUT(&out, ",\"ttfb_ms\":");
         out_milliseconds(&out, (ttfb_ns - began_ns) / 1000);
     }
+    ptrdiff_t told_at = out.at - out.base; /* what precedes comes from nobody */
     FIELD("method", field[F_method]);
     FIELD("scheme", field[F_scheme]);
     FIELD("host", field[F_host]);
@@ -289,11 +319,11 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
     if (!out_room(&out, 64))
         goto done;
     OUT(&out, ",\"request_headers\":");
-    if (!put_headers(&out, field[F_request_headers], constants, 3, &removed, &request_type) ||
+    if (!put_headers(&out, field[F_request_headers], constants, 3, &removed, &known, &request_type) ||
         !out_room(&out, 64))
         goto done;
     OUT(&out, ",\"response_headers\":");
-    if (!put_headers(&out, field[F_response_headers], constants, 4, &removed, &response_type) ||
+    if (!put_headers(&out, field[F_response_headers], constants, 4, &removed, &known, &response_type) ||
         !out_room(&out, 64))
         goto done;
     OUT(&out, ",\"redacted\":[");
@@ -327,6 +357,8 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
         else
             goto done;
     }
+    if (known_repeated(&known, out.base + told_at, (size_t)(out.at - out.base - told_at)))
+        goto done;
     size_t end_size = (size_t)PyBytes_GET_SIZE(constants->line_end);
     if (!out_room(&out, end_size))
         goto done;
@@ -335,12 +367,6 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
 done:
     *to = out; /* it may have moved as it grew */
     return done_well;
-}
-
-static Constants *constants_of(PyObject *observed)
-{
-    PyObject *constants = ((Observed *)observed)->field[F_constants];
-    return constants != NULL && Py_IS_TYPE(constants, &ConstantsType) ? (Constants *)constants : NULL;
 }
 
 /* Give back the buffer; give what was written, None where it isn't whole, NULL at an error. */
@@ -356,19 +382,19 @@ static PyObject *as_bytes(Out *out, int whole)
 }
 
 /* encode_line(observed, outcome, route, query, user_id, api_key_id, trace_id, span_id, model,
-   input_tokens, output_tokens, removed) -> bytes | None; `removed` is a list of names or None */
+   input_tokens, output_tokens) -> bytes | None */
 PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     (void)module;
-    if (count != 12 || !PyObject_TypeCheck(args[0], &ObservedType)) {
-        PyErr_SetString(PyExc_TypeError, "encode_line takes an Observed and 11 more arguments");
+    if (count != 11 || !PyObject_TypeCheck(args[0], &ObservedType)) {
+        PyErr_SetString(PyExc_TypeError, "encode_line takes an Observed and 10 more arguments");
         return NULL;
     }
-    const Constants *constants = constants_of(args[0]);
+    const Constants *constants = observed_constants((Observed *)args[0]);
     if (constants == NULL)
         Py_RETURN_NONE;
     Told told = {args[1], args[2], args[3], args[4], args[5], args[6],
-                 args[7], args[8], args[9], args[10], args[11]};
+                 args[7], args[8], args[9], args[10]};
     Out out;
     if (!out_take(&out))
         Py_RETURN_NONE;
@@ -430,7 +456,7 @@ int put_plain_line(Out *out, Observed *observed)
         completed = PyUnicode_InternFromString("completed");
     }
     PyObject **field = observed->field, *route = NULL;
-    const Constants *constants = constants_of((PyObject *)observed);
+    const Constants *constants = observed_constants(observed);
     if (constants == NULL || !constants->plain || constants->llm_paths == Py_None ||
         field[F_said] != Py_None || field[F_identity] != Py_None ||
         field[F_disconnected] != Py_False || field[F_traceparent] != Py_None ||
@@ -457,8 +483,8 @@ int put_plain_line(Out *out, Observed *observed)
     }
     if ((user_id == Py_None && PyDict_GetItemWithError(scope, key_user) != NULL) || PyErr_Occurred())
         goto long_way;
-    Told told = {completed, route, Py_None, user_id, api_key_id, Py_None,
-                 Py_None, Py_None, Py_None, Py_None, Py_None};
+    Told told = {completed, route,   Py_None, user_id, api_key_id,
+                 Py_None,   Py_None, Py_None, Py_None, Py_None};
     int whole = put_line(out, observed, &told, constants);
     Py_DECREF(route);
     return whole;

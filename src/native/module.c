@@ -43,8 +43,9 @@ static PyMethodDef functions[] = {
     {"crc32", (PyCFunction)(void (*)(void))crc32_of, METH_FASTCALL, NULL},
     {"plain_line", plain_line, METH_O, NULL},
     {"encode_line", (PyCFunction)(void (*)(void))encode_line, METH_FASTCALL, NULL},
-    {"find_shapes", find_shapes, METH_O, NULL},
-    {"plain_lines", (PyCFunction)(void (*)(void))plain_lines, METH_FASTCALL, NULL},
+    {"set_places", set_places, METH_O, NULL},
+    {"find_places", (PyCFunction)(void (*)(void))find_places, METH_FASTCALL, NULL},
+    {"has_places", (PyCFunction)(void (*)(void))has_places_of, METH_FASTCALL, NULL},
     {"set_twins", (PyCFunction)(void (*)(void))set_twins, METH_FASTCALL, NULL},
     {"bind_rows", (PyCFunction)(void (*)(void))bind_rows, METH_FASTCALL, NULL},
     {"is_plain_batch", (PyCFunction)(void (*)(void))is_plain_batch, METH_FASTCALL, NULL},
@@ -63,7 +64,6 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__native(void)
 {
     crc32_prepare();
-    shapes_prepare();
     if (!clock_prepare())
         return PyErr_SetFromErrno(PyExc_OSError);
     PyObject *module = PyModule_Create(&definition);

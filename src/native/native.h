@@ -35,6 +35,7 @@ typedef struct {
 int out_take(Out *out);
 void out_give(Out *out);
 int out_grow(Out *out, size_t size);
+const char *utf8_of(PyObject *text, Py_ssize_t *size);
 int out_text(Out *out, PyObject *text);
 int out_escaped(Out *out, const char *utf8, Py_ssize_t size);
 int out_latin1(Out *out, PyObject *bytes);
@@ -63,18 +64,38 @@ typedef struct {
     char name[62];
 } KnownName;
 
+/* Read a name's ends: all of it where it has 16 letters or fewer. */
+static inline void ends_of(const char *name, size_t size, uint64_t *first, uint64_t *last)
+{
+    *first = *last = 0;
+    if (size >= 8) {
+        memcpy(first, name, 8);
+        memcpy(last, name + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(first, name, 4);
+        memcpy(last, name + size - 4, 4);
+    } else if (size > 0) {
+        *first = (uint64_t)(uint8_t)name[0] << 8 | (uint8_t)name[size / 2];
+        *last = (uint8_t)name[size - 1];
+    }
+}
+
 static inline KnownName *known_place(KnownName *table, const char *name, size_t size)
 {
-    uint64_t first = 0, last = 0;
-    memcpy(&first, name, size < 8 ? size : 8);
-    if (size > 8)
-        memcpy(&last, name + size - 8, 8);
+    uint64_t first, last;
+    ends_of(name, size, &first, &last);
     return table + (((first ^ last << 1 ^ size) * 0x9E3779B97F4A7C15ULL) >> 56);
 }
 
 static inline int is_known(const KnownName *place, const char *name, size_t size)
 {
-    return place->size == size && size > 0 && memcmp(place->name, name, size) == 0;
+    uint64_t first, last, known_first, known_last;
+    if (place->size != size || size == 0)
+        return 0;
+    ends_of(name, size, &first, &last);
+    ends_of(place->name, size, &known_first, &known_last);
+    return first == known_first && last == known_last &&
+           (size <= 16 || memcmp(place->name + 8, name + 8, size - 16) == 0);
 }
 
 static inline void know(KnownName *place, const char *name, size_t size, int kind)
@@ -168,8 +189,42 @@ static inline size_t plain_size(char *to, const uint8_t *from, size_t size, int 
 
 /* json_text.c */
 int utf8_length(const uint8_t *at, const uint8_t *end);
-int copy_plain_json(Out *out, const uint8_t *data, Py_ssize_t size, PyObject *safe,
-                    KnownName *known);
+int is_utf8(const uint8_t *at, const uint8_t *end);
+int copy_json(Out *out, const uint8_t *data, Py_ssize_t size);
+
+static inline int is_hex(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* places.c: where a text may hold a secret */
+typedef struct {
+    PyObject *names; /* a set */
+    KnownName *known; /* those that were asked for; may be NULL */
+} SafeNames;
+
+PyObject *set_places(PyObject *module, PyObject *table);
+PyObject *find_places(PyObject *module, PyObject *const *args, Py_ssize_t count);
+PyObject *has_places_of(PyObject *module, PyObject *const *args, Py_ssize_t count);
+int has_places_in_text(PyObject *text, const SafeNames safe[2]);
+int is_safe_name(const SafeNames *safe, const uint8_t *name, size_t size);
+int has_places(const uint8_t *at, const uint8_t *end, const SafeNames safe[2]);
+
+/* known.c: what secret headers say, in pieces that are looked for in the rest */
+#define KNOWN_PIECE 24
+#define KNOWN_PIECES 128
+typedef struct {
+    uint8_t size;
+    char text[KNOWN_PIECE];
+} KnownPiece;
+
+typedef struct {
+    int count;
+    KnownPiece piece[KNOWN_PIECES];
+} Known;
+
+int known_add(Known *known, const char *name, Py_ssize_t name_size, PyObject *value);
+int known_repeated(const Known *known, const char *text, size_t size);
 
 /* budget.c: what all requests of a recorder have in common */
 typedef struct {
@@ -180,13 +235,14 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *headers, *media; /* judged headers by raw name, judged content types */
-    PyObject *safe;            /* keys of JSON that are no secret */
+    SafeNames safe[2];         /* names that are no secret: of fields, and behind ? & # ; */
     PyObject *line_end;        /* a line's end from `cost` on */
     PyObject *llm_paths;       /* a frozenset; None where it takes more to tell */
     Budget *budget;
-    KnownName *header_names, *safe_names, *media_names;
+    KnownName *header_names, *media_names;
     long long limit; /* max_body_bytes */
     int plain;       /* whether nothing is asked before a record is made */
+    int entry_plain; /* whether a request in flight may be noted as it is */
 } Constants;
 
 long long budget_take(Budget *budget, long long size);
@@ -218,6 +274,13 @@ static inline void observed_set(Observed *self, int field, PyObject *value)
     PyObject *old = self->field[field];
     self->field[field] = Py_NewRef(value);
     Py_XDECREF(old);
+}
+
+/* Give what its recorder's requests have in common; NULL where there is none. */
+static inline Constants *observed_constants(Observed *self)
+{
+    PyObject *constants = self->field[F_constants];
+    return constants != NULL && Py_IS_TYPE(constants, &ConstantsType) ? (Constants *)constants : NULL;
 }
 
 int observed_is_begun(Observed *self);
@@ -305,17 +368,14 @@ PyObject *identify_of(PyObject *recorder);
 Pen *pen_of(PyObject *journal);
 Slots *slots_of(PyObject *journal);
 
-/* batch.c, line.c, shapes.c, rows.c */
+/* batch.c, line.c, rows.c */
+enum { PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET }; /* as in redaction/redactor.py */
+long judged_header(const Constants *constants, PyObject *name, PyObject **judged);
 PyObject *is_plain_batch(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *bind_rows(PyObject *module, PyObject *const *args, Py_ssize_t count);
 int put_plain_line(Out *out, Observed *observed);
 PyObject *plain_line(PyObject *module, PyObject *observed);
 PyObject *encode_line(PyObject *module, PyObject *const *args, Py_ssize_t count);
-void shapes_prepare(void);
-enum { SCHEME = 1, TOKEN = 2, NAMED = 4, URL = 8 }; /* as in redaction/scrub.py */
-int is_shapeless(const uint8_t *at, const uint8_t *end, int ignored);
-PyObject *find_shapes(PyObject *module, PyObject *text);
-PyObject *plain_lines(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *read_lines(PyObject *module, PyObject *const *args, Py_ssize_t count);
 PyObject *set_failpoint(PyObject *module, PyObject *callable);
 

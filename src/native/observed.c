@@ -145,6 +145,60 @@ int observed_set_slot(Observed *self, long at)
     return 1;
 }
 
+/* Tell whether nothing would be removed from a query, by its names or from its values. */
+static int is_plain_query(PyObject *query, const Constants *constants)
+{
+    Py_ssize_t size;
+    const uint8_t *at = (const uint8_t *)utf8_of(query, &size);
+    if (at == NULL || memchr(at, '%', (size_t)size) != NULL || memchr(at, '+', (size_t)size) != NULL)
+        return 0;
+    for (const uint8_t *end = at + size, *next; at < end; at = next + 1) {
+        for (next = at; next < end && *next != '&' && *next != ';'; next++)
+            ;
+        const uint8_t *value = memchr(at, '=', (size_t)(next - at));
+        if (value != NULL && !is_safe_name(constants->safe + 1, at, (size_t)(value - at)))
+            return 0;
+        if (has_places(value == NULL ? at : value + 1, next, constants->safe))
+            return 0;
+    }
+    return 1;
+}
+
+/* Tell whether what is noted of the request may stand as it is: there is no place in it, and it
+   repeats nothing that a secret header or the query says. */
+static int is_plain_entry(Observed *self)
+{
+    static const int fields[] = {F_path, F_host, F_request_id};
+    const Constants *constants = observed_constants(self);
+    PyObject *headers = self->field[F_request_headers];
+    if (constants == NULL || !constants->entry_plain)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        if (has_places_in_text(self->field[fields[i]], constants->safe))
+            return 0;
+    if (!is_plain_query(self->field[F_query], constants))
+        return 0;
+    Known known;
+    known.count = 0;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++) {
+        PyObject *pair = PyList_GET_ITEM(headers, i), *judged;
+        if (!PyTuple_CheckExact(pair))
+            return 0;
+        PyObject *name = PyTuple_GET_ITEM(pair, 0);
+        long kind = judged_header(constants, name, &judged);
+        if (kind < 0 || (kind == SECRET && !known_add(&known, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
+                                                      PyTuple_GET_ITEM(pair, 1))))
+            return 0;
+    }
+    for (int i = 0; i < 3; i++) {
+        Py_ssize_t size;
+        const char *text = utf8_of(self->field[fields[i]], &size);
+        if (text != NULL && known_repeated(&known, text, (size_t)size))
+            return 0;
+    }
+    return 1;
+}
+
 /* Write what shall be known of the request should the process die; 0 for the long way. */
 static int put_entry(Out *out, Observed *self)
 {
@@ -172,7 +226,7 @@ static int take_slot(Observed *self, PyObject *journal)
     PyObject *entry = NULL;
     Out out;
     if (out_take(&out)) {
-        int is_whole = put_entry(&out, self);
+        int is_whole = is_plain_entry(self) && put_entry(&out, self);
         if (is_whole && slots != NULL) {
             long at = slots_begin(slots, out.base, out.at - out.base);
             out_give(&out);

@@ -88,6 +88,21 @@ int out_escaped(Out *out, const char *utf8, Py_ssize_t size)
     return 1;
 }
 
+/* Give a str as UTF-8; NULL, without an error, for a lone surrogate or what is no str. */
+const char *utf8_of(PyObject *text, Py_ssize_t *size)
+{
+    if (text == NULL || !PyUnicode_Check(text))
+        return NULL;
+    if (PyUnicode_IS_COMPACT_ASCII(text)) { /* as nearly all are */
+        *size = PyUnicode_GET_LENGTH(text);
+        return (const char *)PyUnicode_1BYTE_DATA(text);
+    }
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, size);
+    if (utf8 == NULL)
+        PyErr_Clear();
+    return utf8;
+}
+
 /* Write a str as a JSON string, None as null; 0 for what needs a closer look. */
 int out_text(Out *out, PyObject *text)
 {
@@ -97,21 +112,9 @@ int out_text(Out *out, PyObject *text)
         OUT(out, "null");
         return 1;
     }
-    if (text == NULL || !PyUnicode_Check(text))
-        return 0;
     Py_ssize_t size;
-    const char *utf8;
-    if (PyUnicode_IS_COMPACT_ASCII(text)) { /* as nearly all are */
-        utf8 = (const char *)PyUnicode_1BYTE_DATA(text);
-        size = PyUnicode_GET_LENGTH(text);
-    } else {
-        utf8 = PyUnicode_AsUTF8AndSize(text, &size);
-    }
-    if (utf8 == NULL) { /* a lone surrogate */
-        PyErr_Clear();
-        return 0;
-    }
-    if (!out_room(out, 2))
+    const char *utf8 = utf8_of(text, &size);
+    if (utf8 == NULL || !out_room(out, 2))
         return 0;
     *out->at++ = '"';
     if (!out_escaped(out, utf8, size) || !out_room(out, 8))

@@ -788,9 +788,10 @@ def test_hostile_text_stays_one_line_and_comes_back(recorder, text):
     drive(app_that_sends(START, body(raw)), recorder=recorder, scope=scope)
     seen = only(recorder)
     assert seen.path == "/" + text.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
-    assert dict(map(tuple, seen.request_headers))["x-odd"] == raw.decode("latin-1").replace(
-        "\x00", "\ufffd"
-    )
+    written = text.replace("\x00", "\ufffd")
+    if "\ud800" in text:  # no UTF-8, so it is read as Latin-1
+        written = raw.decode("latin-1")
+    assert dict(map(tuple, seen.request_headers))["x-odd"] == written
     assert seen.response_body_bytes == len(raw)
 
 

@@ -13,7 +13,7 @@ import dashcam
 from dashcam import Settings
 from dashcam.globs import path_filter
 from dashcam.redaction import scrub
-from dashcam.redaction.rules import Rules
+from dashcam.redaction.names import Rules
 
 SMALL, LARGE = 1 << 13, 1 << 16  # 8 KB, 64 KB
 
@@ -112,7 +112,7 @@ def test_the_patterns_are_found():
     names = " ".join(each.id for each in shipped())
     for part in (
         "redaction.scrub",
-        "redaction.bodies",
+        "redaction.formats",
         "redaction.json_text",
         "failed_logs",
         "history",

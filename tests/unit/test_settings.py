@@ -31,6 +31,7 @@ GIVEN = {
     "replace_redact_headers": (("x-only",), "x-only"),
     "replace_redact_fields": (("only",), "only"),
     "replace_redact_query": (("only",), "only"),
+    "redact_personal": (("card", "email"), "card,email"),
     "include_paths": (("/v1/*",), "/v1/*"),
     "exclude_paths": (("/health", "/docs*"), "/health,/docs*"),
     "sample_rate": (0.1, "0.1"),

@@ -244,8 +244,8 @@ def _decode(data: bytes, charset: str, *, cut: bool) -> str:
 
 def declared_in_xml(data: bytes) -> str | None:
     """Give the character set that an XML declaration names (XML 1.0, 4.3.3)."""
-    match = _XML_ENCODING.match(data[:200])
+    match = _XML_ENCODING.match(data[:200].lstrip())
     return match[1].decode() if match is not None else None
 
 
-_XML_ENCODING = re.compile(rb"\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_.-]{1,40})[\"']")
+_XML_ENCODING = re.compile(rb"<\?xml[^>]{0,100}?encoding\s{0,4}=\s{0,4}[\"']([A-Za-z0-9_.-]{1,40})[\"']")

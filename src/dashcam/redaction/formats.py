@@ -96,6 +96,8 @@ class _Within:
         return at < len(places) and places[at] < end
 
 
+LAST_EVENTS = 12
+"""Events at the end of a stream that are kept also where looking at all would take too long."""
 _BLOCKS = re.compile(r"((?:\r\n|\n|\r)(?:\r\n|\n|\r))")
 _LINE_END = re.compile(r"(\r\n|\n|\r)")
 
@@ -105,29 +107,42 @@ def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     blocks = _BLOCKS.split(text[len(mark) :])
     wanted = _Within(reader.places(text))
+    out = [mark]
     end = len(mark)
+    skipped = 0
+    resume = len(blocks)
     outside, reader.in_stream = reader.in_stream, True
     try:
         for number in range(0, len(blocks), 2):
             block = blocks[number]
+            blank = blocks[number + 1] if number + 1 < len(blocks) else ""
             begin, end = end, end + len(block)
+            end += len(blank)
+            if number < resume and skipped:
+                skipped += len(block) + len(blank)
+                continue
             last = cut and number == len(blocks) - 1
-            if number % 8 == 6 and not _may_go_on(reader, 4):
-                del blocks[number:]
-                break
-            if block and (last or wanted.has(begin, end)):
-                try:
-                    blocks[number] = _event(block, reader, cut=last)
-                except TooMuch:
-                    reader.work.end()
-                    reader.shortened = True
-                    del blocks[number:]
+            try:
+                if number % 16 == 14:
+                    reader.work.spend(8)
+                if block and (last or wanted.has(begin, end - len(blank))):
+                    block = _event(block, reader, cut=last)
+            except TooMuch:
+                reader.shortened = True
+                if skipped:  # the last ones took too long as well
                     break
-            if number + 1 < len(blocks):
-                end += len(blocks[number + 1])
+                # The last events tell how the stream ended, and what it used.
+                reader.work.end()
+                resume = max(number + 2, len(blocks) - 2 * LAST_EVENTS) & ~1
+                skipped = len(block) + len(blank)
+                continue
+            if skipped and number >= resume:
+                out.append(f": [dashcam: {skipped} bytes omitted]\n\n")
+                skipped, resume = 0, len(blocks)
+            out += (block, blank)
     finally:
         reader.in_stream = outside
-    redacted = mark + "".join(blocks)
+    redacted = "".join(out)
     places = reader.places(redacted, shapes_only=True)
     if places:  # a shape that spreads over several events, such as a key block
         redacted = apply(redacted, scrub_edits(redacted, places, reader, cut=cut))

@@ -39,7 +39,7 @@ MOST_LEVELS = 900
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 _STRING = r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)'
 _TOKEN = re.compile(_STRING + r"|[{}\[\]]", re.DOTALL)
-_SCALAR = re.compile(r"\s*+([^\s\"{\[,}\]]++)")
+_SCALAR = re.compile(r"[^\s\"{\[,}\]]++")
 _BLANK = re.compile(r"\s*+")
 _CONSTANT = re.compile(r"\b(?:NaN|-?Infinity)\b")
 _SIBLINGS = re.compile(
@@ -49,7 +49,6 @@ _PIECE = re.compile(r"(?:[\s\u2581\u0120\u010a]|##)*+(?:[^\W\d_]{1,20}|\d{1,4}|[
 _SURE_PAIRS = frozenset(("type", "id", "k", "path", "label", "var"))
 """Keys that name a pair only where the name is a sure one: `{"type": "token"}` is none."""
 _LISTS = ("loc", "path", "field")
-_JSON_VALUES = VALUE_NAMES - {"content", "contents", "data", "text"}
 
 
 _ARGUMENT = re.compile(r"[\w. -]{1,60}")
@@ -206,15 +205,16 @@ class _Walk:
             self.last_end = match.end()
             if verdict == ALL and "logprob" in squeeze(frame.owner):
                 frame.verdict = verdict = SAFE  # a piece of text, with its probability
-            if verdict == ALL or (key and squeeze(key) in _JSON_VALUES):
-                scalar = _SCALAR.match(text, self.last_end)
-                if scalar is not None and scalar[1][0] not in "tfnNI":
+            if verdict == ALL or (key and squeeze(key) in VALUE_NAMES):
+                begin = _BLANK.match(text, self.last_end).end()  # type: ignore[union-attr]
+                scalar = _SCALAR.match(text, begin)
+                if scalar is not None and scalar[0][0] not in "tfnNI":
                     if verdict != ALL:
-                        _add(frame, *scalar.span(1))
+                        _add(frame, *scalar.span())
                     elif self.cut and scalar.end() == size:
                         return self.edits, frame.key_at
                     else:
-                        self._remove(*scalar.span(1), scalar[1], key, certain=True)
+                        self._remove(*scalar.span(), scalar[0], key, certain=True)
         if len(stack) > 1 or self.cut:
             if not self.cut:
                 raise NotJson
@@ -266,7 +266,7 @@ class _Walk:
             squeezed = squeeze(name)
             if squeezed in PAIR_NAMES and len(inner) <= 100:
                 self._name_pair(frame, squeezed, self._decoded(inner))
-            if squeezed in _JSON_VALUES and inner:
+            if squeezed in VALUE_NAMES and inner:
                 _add(frame, begin, end)
                 return
         elif not frame.is_object:
@@ -424,7 +424,7 @@ class _Walk:
         inner = match[1]
         # An escape that the cut has split goes.
         inner = re.sub(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z", "", inner) if _is_split(inner) else inner
-        if frame.is_object and squeeze(frame.key) in _JSON_VALUES:
+        if frame.is_object and squeeze(frame.key) in VALUE_NAMES:
             self._close_all(stack, frame.key_at)
             return self.edits, frame.key_at
         if frame.pair is not None:

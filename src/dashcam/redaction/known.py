@@ -22,9 +22,24 @@ _COMMON = re.compile(
     r"(?i)(?:string|boolean|integer|number|object|array|null|undefined|required|optional|bearer"
     r"|basic|digest|true|false|password|secret|token|access|refresh|default|example|redacted|invalid"
     r"|missing|unknown|expired|disabled|enabled|changeme|hidden|masked|application/json|gzip, deflate"
-    r"|localhost|[*x.•-]{6,})\Z"
+    r"|localhost|[*x.•-]{6,})"
 )
-_SCHEME = re.compile(r"(?i)\s*(?:bearer|basic|token|apikey|digest|negotiate)\s+(\S.*)", re.DOTALL)
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_SCHEME = re.compile(r"(?i)(?:bearer|basic|token|apikey|digest|negotiate)\s{1,20}(\S.*)", re.DOTALL)
+
+
+def replace_number(text: str, number: str) -> str:
+    """Replace what a pattern finds; a number of JSON becomes a text, so that it stays JSON."""
+    bare = re.compile(number)
+    if '":' not in text:
+        return bare.sub(REDACTED, text)
+
+    def instead(match: re.Match[str]) -> str:
+        if match[0][0] == '"':
+            return bare.sub(REDACTED, match[0])
+        return f'"{REDACTED}"'
+
+    return re.sub(rf'"(?:[^"\\]++|\\.)*+"?|{number}', instead, text, flags=re.DOTALL)
 
 
 class Known:
@@ -47,7 +62,7 @@ class Known:
         if not LEAST_CHARACTERS <= len(value) or len(self._values) >= MOST_VALUES:
             return
         value = value[:MOST_CHARACTERS]
-        if value in self._values or _COMMON.match(value) is not None:
+        if value in self._values or _COMMON.fullmatch(value) is not None:
             return
         if not certain and (_WORD.fullmatch(value) is not None or value.isdigit()):
             return
@@ -68,6 +83,7 @@ class Known:
                         self.add(unquote_plus(cookie), certain=False)
             return
         self.add(value)
+        value = value.strip()
         scheme = _SCHEME.match(value)
         if scheme is None:
             for piece in re.split(r"[,;\s]+", value):
@@ -125,7 +141,9 @@ class Known:
         for form in self._forms:
             if form not in text:
                 continue
-            if form.isalpha():
+            if _NUMBER.fullmatch(form) is not None:
+                text = replace_number(text, rf"(?<![\w.]){re.escape(form)}(?![\w.])")
+            elif form.isalpha():
                 # A word is a password where it stands alone, not as a part of another word.
                 text = re.sub(rf"(?<![^\W_]){re.escape(form)}(?![^\W_])", REDACTED, text)
             else:

@@ -29,10 +29,7 @@ _LOOK_ALIKE = str.maketrans(
     "аеорсухіјѕԁһӏкмтвнАВЕКМНОРСТУХІЈЅοαρνικτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧıſ",
     "aeopcyxijsdhlkmtbhABEKMHOPCTYXIJSoapvikтuxABEZHIKMNOPTYXis".replace("т", "t"),
 )
-VALUE_NAMES = frozenset(
-    "value val values v input content contents data text string stringvalue defaultvalue default "
-    "initialvalue connectionstring".split()
-)
+VALUE_NAMES = frozenset("value val values v input stringvalue defaultvalue initialvalue".split())
 """In a pair, the keys of what belongs to a name: `{"name": "password", "value": …}`."""
 PAIR_NAMES = frozenset(
     "name key field header headername param parameter parametername attribute property variable "
@@ -245,15 +242,33 @@ def judge_form(segment: str) -> int:
     return judge_field(segment)
 
 
-_HARMLESS_HEADER = re.compile("|".join(map(translate, rules.HARMLESS_HEADERS))).match
-_LISTED_HEADER = re.compile("|".join(map(translate, rules.HEADERS))).match
+def _listed(globs: Iterable[str]) -> Callable[[str], bool]:
+    """Make a test of a name against globs that have a star at their ends only."""
+    exact = {glob for glob in globs if "*" not in glob}
+    begins = tuple(glob[:-1] for glob in globs if glob.endswith("*") and glob[0] != "*")
+    ends = tuple(glob[1:] for glob in globs if glob[0] == "*" and not glob.endswith("*"))
+    parts = [glob[1:-1] for glob in globs if glob[0] == "*" and glob.endswith("*")]
+
+    def is_listed(name: str) -> bool:
+        return (
+            name in exact
+            or name.startswith(begins)
+            or name.endswith(ends)
+            or any(part in name for part in parts)
+        )
+
+    return is_listed
+
+
+_is_harmless_header = _listed(rules.HARMLESS_HEADERS)
+_is_listed_header = _listed(rules.HEADERS)
 
 
 def judge_header(name: str) -> int:
     """Judge a header's name, in lower case."""
-    if _LISTED_HEADER(name) is not None:
+    if _is_listed_header(name):
         return ALL
-    if _HARMLESS_HEADER(name) is not None:
+    if _is_harmless_header(name):
         return SAFE
     for word in words_of(name):
         if word in _HEADER_WORDS or (word.endswith("s") and word[:-1] in _HEADER_WORDS):

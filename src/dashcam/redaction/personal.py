@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, ip_address, ip_network
 
+from dashcam.redaction.known import replace_number
 from dashcam.redaction.names import REDACTED
 from dashcam.settings import PERSONAL as PERSONAL
 
@@ -77,10 +78,9 @@ def remove_personal(text: str, kinds: Iterable[str]) -> str:
             continue
         pattern, check = _CHECKS[kind]
         found = [match for match in pattern.finditer(text) if check is None or check(match[0])]
-        for match in reversed(found):
-            begin, end = match.span()
-            # A bare number of JSON becomes a text, so that it stays JSON.
-            bare = text[begin - 1 : begin] in (":", ",", "[", " ") and text[end : end + 1] in (",", "}", "]")
-            is_number = bare and match[0].isdigit() and '":' in text[:begin]
-            text = text[:begin] + (f'"{REDACTED}"' if is_number else REDACTED) + text[end:]
+        for value in {match[0]: None for match in found}:
+            if value.isdigit():
+                text = replace_number(text, rf"(?<![\w.]){value}(?![\w.])")
+            else:
+                text = text.replace(value, REDACTED)
     return text

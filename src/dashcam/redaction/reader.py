@@ -122,7 +122,7 @@ class Reader:
         if first and first in '{["' and (claims or _may_be_json(bare)):
             try:
                 return self._json(text, bare, places, cut=cut)
-            except NotJson:
+            except (NotJson, Unreadable):
                 pass
             if first in "{[":
                 lines = self._lines(text, cut=cut)
@@ -185,7 +185,7 @@ class Reader:
             inner = text[begin:end]
             try:
                 redacted = self.json(inner, cut=False)
-            except NotJson:
+            except (NotJson, Unreadable):
                 at = begin + 1
                 continue
             if redacted != inner:
@@ -256,6 +256,23 @@ class Reader:
         match = _BEGINNING.search(text, max(0, len(text) - 128))
         return text if match is None else text[: match.start("rest")]
 
+    def has_structure(self, text: str, *, cut: bool) -> bool:
+        """Tell whether a text shows by itself what it is: JSON, markup, events or a form."""
+        bare = text.strip("\ufeff \t\r\n\x1e")
+        if bare[:1] in ("{", "["):
+            if cut:
+                return _OPENS_JSON.match(bare) is not None
+            try:
+                check(bare)
+            except NotJson:
+                return _LINE_OF_JSON.search(bare) is not None
+            return True
+        return (
+            _MARKUP.match(bare) is not None
+            or (_EVENT.match(text) is not None and "\n" in text)
+            or _FORM.match(bare) is not None
+        )
+
     def holds_secret(self, text: str) -> bool:
         """Tell whether something would be removed from a text."""
         if not text.isprintable() and "\n" not in text:
@@ -263,6 +280,7 @@ class Reader:
         return self.value(text) != text
 
 
+_MARKUP = re.compile(r"<[?!A-Za-z]")
 _BLANKS = re.compile(r"[\s,\x1e]*")
 _BEGINNING = re.compile(
     r"(?i)(?:(?:bearer|basic|digest|token)[ \t]+|[?&\s\"'{,]"

@@ -366,16 +366,11 @@ class _Redaction:
             charset = declared_in_xml(body)
             if charset is not None and charset.lower().startswith(("utf-16", "utf-32", "ucs")):
                 charset = None  # it shows itself; read as bytes it couldn't have been read here
-        try:
-            text = decode_text(body, charset, cut=cut)
-            if claims == kinds.BINARY and not _is_text(text):
-                raise Unreadable("binary")
-        except Unreadable:
-            if claims != kinds.BINARY:
-                raise
+        if claims == kinds.BINARY and not _is_utf_8(body):
             return b64encode(body).decode(), "base64", cut
-        if claims == kinds.ANY and not _is_text(text):
-            raise Unreadable("no content type, and no text")
+        text = decode_text(body, charset, cut=cut)
+        if claims == kinds.ANY and not self._reader.has_structure(text, cut=cut):
+            return None, None, cut  # nobody says what it is, and it doesn't show it
         return self._bounded(text, claims, cut)
 
     def _bounded(self, text: str, claims: int, cut: bool) -> tuple[str, str, bool]:
@@ -582,6 +577,14 @@ def _change_in(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_change_in(each, change) for each in value]
     return value
+
+
+def _is_utf_8(data: bytes) -> bool:
+    """Tell whether a body of a binary type is text all the same."""
+    try:
+        return _is_text(data.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _is_text(text: str) -> bool:

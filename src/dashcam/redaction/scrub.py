@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from dashcam.redaction.decoding import Unreadable
 from dashcam.redaction.names import ALL, OPAQUE, REDACTED, SAFE, TEXT, words_of
 from dashcam.redaction.places import (
     ESCAPE,
@@ -46,11 +47,11 @@ _SCHEME = re.compile(
     r"|(?:digest|hmac|aws4-[a-z0-9-]+|signature|oauth)[ \t][^\r\n\"'`<>]{1,4096}+(?:\"[^\"\r\n]{0,512}\"[^\r\n\"'`<>]{0,512}){0,16})"
 )
 _SPACED = re.compile(r"\s")
-_PROSE = re.compile(r"[A-Za-z_\u00c0-\U0010ffff][A-Za-z_.\u00c0-\U0010ffff()\[\]|]*[!?.,:]?\Z")
+_PROSE = re.compile(r"[A-Za-z_\u00c0-\U0010ffff][A-Za-z_.\u00c0-\U0010ffff()\[\]|]*[!?.,:]?")
 _NOTHING = re.compile(
     r"(?i)(?:(?:your|my|some|the|insert|enter)[-_ ]?[a-z_-]*|\?|:[a-z_]+|\$\d|#[0-9a-f]{3,8}|include|omit|same-origin"
     r"|none|null|nil|undefined|true|false|yes|no|\d{1,3}|\*+|x{3,}|\.{2,}|…|\[redacted\]?|\[filtered\]?"
-    r"|<[^<>]{1,64}>?|\$\{?[a-z_]\w*\}?|\{\{?\s*[\w.\s]{0,64}\}?\}?|%\(?\w*\)?s?|%[sdr]|str|int|bool|string!?|-+|\"\"|'')\Z"
+    r"|<[^<>]{1,64}>?|\$\{?[a-z_]\w*\}?|\{\{?\s*[\w.\s]{0,64}\}?\}?|%\(?\w*\)?s?|%[sdr]|str|int|bool|string!?|-+|\"\"|'')"
 )
 _SOFT = re.compile(
     r"(?ai)(?P<word>pass(?:word|wd|phrase|code)|pwd?|secret|token|api[ _-]?key|access[ _-]?key"
@@ -295,7 +296,7 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
             if value.endswith(")") and "(" not in value:
                 value = value[:-1]
                 scheme = _SCHEME.match(text, begin, scheme.end() - 1) or scheme
-            if _NOTHING.match(value) is not None:
+            if _NOTHING.fullmatch(value) is not None:
                 return None
             start = scheme.end() - len(value)
             return start, scheme.end(), name, certain
@@ -307,9 +308,9 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     if not (cut and end == size):
         if is_url_without_password(name, value):
             return None
-        if not value or _NOTHING.match(value) is not None or value.lower() == name.lower():
+        if not value or _NOTHING.fullmatch(value) is not None or value.lower() == name.lower():
             return None
-        if spaced and _PROSE.match(value) is not None:
+        if spaced and _PROSE.fullmatch(value) is not None:
             return None
         if verdict == TEXT and value.rstrip("%.,").isdigit() and len(value) < 10:
             return None
@@ -319,9 +320,9 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
 
 
 _CODE = re.compile(
-    r"[A-Za-z_$][\w$]*(?:\.[\w$]+)*[(\[]"
+    r"(?<![\w$.])(?:[A-Za-z_$][\w$]{0,60}(?:\.[\w$]{1,60}){0,8}[(\[]"
     r"|(?:os|self|this|process|env|config|settings|request|req|form|args|data|user|cls|ctx|app|secrets|params"
-    r"|props|state|options|body|payload|credentials|auth|vars?|local|module|event|session)\.[A-Za-z_.]+(?![\w-])"
+    r"|props|state|options|body|payload|credentials|auth|vars?|local|module|event|session)\.[A-Za-z_.]{1,200}+(?![\w-]))"
 )
 _SCHEME_WORD = re.compile(r"(?i)\A(?:bearer|basic|token)[ \t]+")
 _ARGUMENT = re.compile(r"\"([^\"\\\n]{6,512})\"|'([^'\\\n]{6,512})'")
@@ -330,13 +331,15 @@ _DATABASE = frozenset(("database", "db", "redis", "mongo", "mongodb", "broker", 
 
 def is_url_without_password(name: str, value: str) -> bool:
     """Tell whether a database's URL holds no password, or a placeholder for it."""
-    match = _DATABASE_URL.match(value)
+    match = _DATABASE_URL.fullmatch(value)
     if match is None or _DATABASE.isdisjoint(words_of(name)):
         return False
-    return match[1] is None or _NOTHING.match(match[1]) is not None
+    return match[1] is None or _NOTHING.fullmatch(match[1]) is not None
 
 
-_DATABASE_URL = re.compile(r"[a-z][a-z0-9+]*://(?:[^\s/@:]*(?::([^\s@]*))?@)?[^\s@?]*\Z")
+_DATABASE_URL = re.compile(
+    r"[a-z][a-z0-9+]{0,20}://(?:[^\s/@:]{0,256}(?::([^\s@]{0,512}))?@)?[^\s@?]{0,512}"
+)
 
 
 def _in_call(text: str, at: int, name: str, reader: "Reader") -> Found | None:
@@ -361,7 +364,7 @@ def _checked(
         return None
     if verdict == OPAQUE:
         return (begin, end, name, False) if looks_secret(value) else None
-    if _NOTHING.match(_SCHEME_WORD.sub("", value)) is not None and verdict != ALL:
+    if _NOTHING.fullmatch(_SCHEME_WORD.sub("", value)) is not None and verdict != ALL:
         return None
     if is_url_without_password(name, value):
         return None
@@ -375,16 +378,16 @@ def _checked(
 _GROUP_HARMLESS = re.compile(
     r"[\[{(]\s*(?:[\"']?(?:type|\$ref|description|anyOf|oneOf|allOf|format|title|required)[\"']?\s*:|[\]})])"
 )
-_GROUP_NUMBERS = re.compile(r"[\[{(][\s\d.,eE+:{}\[\]()truefalsn-]*\Z")
+_GROUP_NUMBERS = re.compile(r"[\[{(][\s\d.,eE+:{}\[\]()truefalsn-]*+")
 
 
 def _checked_group(text: str, begin: int, end: int, name: str, verdict: int) -> Found | None:
     value = text[begin:end]
     if _GROUP_HARMLESS.match(value) is not None or value in ("[redacted]", "[redacted"):
         return None
-    if _PROSE.match(value[1:-1]) is not None and value[0] == "(":
+    if _PROSE.fullmatch(value[1:-1]) is not None and value[0] == "(":
         return None
-    if verdict == TEXT and _GROUP_NUMBERS.match(value) is not None:
+    if verdict == TEXT and _GROUP_NUMBERS.fullmatch(value) is not None:
         return None
     return begin, end, name, False
 
@@ -439,7 +442,7 @@ def _soft(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     if run is None:
         return None
     value = run[0].rstrip(".:!?")
-    if (cut and run.end() == size and _PROSE.match(value) is None) or (
+    if (cut and run.end() == size and _PROSE.fullmatch(value) is None) or (
         len(value) >= 6
         and is_opaque(value)
         and not value.lower().startswith(("http", "/"))
@@ -450,7 +453,9 @@ def _soft(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     return None
 
 
-_DATE = re.compile(r"\d{4}-\d\d|\d{1,2}:\d\d|v?\d+\.\d+|\d+(?:ms|s|m|h|d|kb|mb|gb|st|nd|rd|th|x|px|%)\Z", re.I)
+_DATE = re.compile(
+    r"\d{4}-\d\d|\d{1,2}:\d\d|v?\d{1,9}\.\d|\d{1,9}(?:ms|s|m|h|d|kb|mb|gb|st|nd|rd|th|x|px|%)(?!\w)", re.I
+)
 
 
 def _encoded_json(
@@ -573,5 +578,5 @@ def scrub(text: str) -> str:
 
     try:
         return default_reader().value(text)
-    except TooMuch:
-        return scrub(text[: len(text) // 16]) + REDACTED
+    except (TooMuch, Unreadable):
+        return scrub(text[: len(text) // 16]) + REDACTED if len(text) > 64 else REDACTED

@@ -75,7 +75,7 @@ _PLACEHOLDER = re.compile(
 def has_random_piece(text: str) -> bool:
     """Tell whether a piece between separators looks random: `sk-container-id-1` has none."""
     return any(
-        len(piece) >= 6 and (is_opaque(piece) or (piece.isdigit() and len(piece) >= 10))
+        len(piece) >= 6 and (is_opaque(piece) or (piece.isdigit() and len(piece) >= 8))
         for piece in _PIECE_ENDS.split(text)
     )
 
@@ -178,6 +178,15 @@ SHAPES: tuple[Shape, ...] = (
     ),
     _token(
         "api_key",
+        "sk-proj- sk-ant- sk-svcacct- sk-admin- sk-or- sk_live_ sk_test_ rk_live_ rk_test_",
+        _WORD,
+        "keys of OpenAI, Anthropic, OpenRouter and Stripe by their whole prefix",
+        "sk-ant-api03-abcdefghijkl",
+        "sk-proj",
+        check=None,
+    ),
+    _token(
+        "api_key",
         "sk- pk- rk-",
         _WORD,
         "keys that begin with `sk-` (OpenAI, Anthropic and many others), `pk-`, `rk-`",
@@ -221,7 +230,7 @@ SHAPES: tuple[Shape, ...] = (
     ),
     _token(
         "slack_token",
-        "xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs- xapp- xwfp-",
+        "xoxa- xoxb- xoxc- xoxd- xoxe- xoxp- xoxr- xoxs- xapp- xwfp-",
         r"[A-Za-z0-9-]",
         "tokens of Slack",
         "xoxb-123456789012-abcdefABCDEF",
