@@ -38,12 +38,12 @@ static inline unsigned sample_of(uint32_t three)
     return (three & 0x1F1F1F) * 0x9E3779B1u >> 17;
 }
 
-static inline int is_sample(const uint8_t *text)
+static inline unsigned is_sample(const uint8_t *text)
 {
     uint32_t four;
     memcpy(&four, text, 4);
     unsigned place = sample_of(four);
-    return (int)(samples[place / 64] >> place % 64 & 1);
+    return samples[place / 64] >> place % 64 & 1;
 }
 
 static void add_samples(const Literal *literal)
@@ -400,11 +400,11 @@ static int has_place_at(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, con
 /* Tell whether a literal stands at one of some places. */
 static int has_literal(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, Py_ssize_t stop)
 {
-    for (; at < stop; at++) {
-        unsigned triple = triple_at(PyUnicode_1BYTE_KIND, data, size, at);
-        if (!(triples[triple >> 5] >> (triple & 31) & 1))
+    for (; at < stop && size - at >= LEAST_LITERAL; at++) {
+        unsigned pair = pair_of(data + at);
+        if (!(triples[pair] >> (data[at + 2] & 31) & 1))
             continue;
-        for (unsigned i = buckets[triple >> 5]; i < buckets[(triple >> 5) + 1]; i++)
+        for (unsigned i = buckets[pair]; i < buckets[pair + 1]; i++)
             if (begins(PyUnicode_1BYTE_KIND, data, size, at, literals + i))
                 return 1;
     }
@@ -431,11 +431,15 @@ int has_places(const uint8_t *data, const uint8_t *stop, const SafeNames safe[2]
     for (; at < size; at++)
         if ((data[at] == ':' || data[at] == '=' || data[at] == '<') && has_place_at(data, size, at, safe))
             return 1;
-    for (at = 0; size - at >= 10; at += 8)
-        if (is_sample(data + at) | is_sample(data + at + 2) | is_sample(data + at + 4) | is_sample(data + at + 6)) {
-            if (has_literal(data, size, at > 0 ? at - 1 : 0, at + 7))
+    for (at = 0; size - at >= 10; at += 8) {
+        unsigned found = is_sample(data + at) | is_sample(data + at + 2) << 2 | is_sample(data + at + 4) << 4 |
+                         is_sample(data + at + 6) << 6;
+        for (; __builtin_expect(found != 0, 0); found &= found - 1) {
+            Py_ssize_t place = at + __builtin_ctz(found);
+            if (has_literal(data, size, place > 0 ? place - 1 : 0, place + 1))
                 return 1;
         }
+    }
     return has_literal(data, size, at > 0 ? at - 1 : 0, size);
 }
 

@@ -439,9 +439,8 @@ class _Xml:
                     if not closed:
                         secret += 1
                     continue
-                if attributes and reader.places(attributes):
-                    attributes = reader.value(attributes, flat=True)  # what is no attribute
-                out.append(f"<{name}{attributes}{match['closing']}")
+                tag = f"<{name}{attributes}{match['closing']}"
+                out.append(reader.free(tag))
                 if closed:
                     continue
                 if len(open_) < MOST_OPEN:
@@ -590,7 +589,9 @@ def redact_csv(text: str, reader: "Reader", *, cut: bool) -> str:
     delimiter = max(",;\t", key=first.count)
     if delimiter not in first or len(first) > 4096:
         return text
-    if any(line.count(delimiter) != first.count(delimiter) for line in text.split("\n", 4)[1:4] if line.strip()):
+    rows = text.split("\n", 4)
+    rows = rows[1:-1] if cut and len(rows) < 5 else rows[1:4]
+    if any(row.count(delimiter) != first.count(delimiter) for row in rows if row.strip() and '"' not in row):
         return text
     head = [cell.strip().strip('"') for cell in first.strip("\r\ufeff").split(delimiter)]
     if not all(map(_COLUMN.fullmatch, head)):

@@ -275,7 +275,7 @@ class _Walk:
                 frame.strings = [(begin, end, inner)]
             elif frame.count == 2 and frame.strings is not None:
                 frame.strings.append((begin, end, inner))
-            frame.last = inner if len(inner) <= 100 else ""
+            frame.last = self._decoded(inner) if len(inner) <= 200 else ""
         if self._has_place(begin, end):
             self._string(begin, end, inner)
 
@@ -367,7 +367,7 @@ class _Walk:
     def _may_stay(self, value: Any, frame: _Frame) -> bool:
         if not value:
             return True
-        texts = _texts(value)
+        texts = texts_of(value)
         if frame.verdict == TEXT and not texts:
             return True
         if not texts and not _numbers(value):
@@ -400,7 +400,7 @@ class _Walk:
                 value = json.loads(self.text[begin:end])
             except (ValueError, RecursionError):
                 value = [match[1] for match in _TOKEN.finditer(self.text, begin, end) if match[1]]
-        for text in _texts(value)[:32] or [""]:
+        for text in texts_of(value)[:32] or [""]:
             self.reader.removed(name, text, certain=False)
 
     def _cut_string(
@@ -519,8 +519,8 @@ def is_piece(text: str) -> bool:
     return len(text) <= 28 and _PIECE.fullmatch(text) is not None
 
 
-def _texts(value: Any) -> list[str]:
-    """Give the texts in a value, in order."""
+def texts_of(value: Any) -> list[str]:
+    """Give the texts in a value of JSON, in order; blank ones aside."""
     found: list[str] = []
     pending = [value]
     while pending:

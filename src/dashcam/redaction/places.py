@@ -63,7 +63,9 @@ def name_before(text: str, at: int) -> tuple[str, int] | None:
         while end > floor and text[end - 1] in " \t\r\n":
             end -= 1
         if end - floor >= 2 and text[end - 1] in "nrt" and text[end - 2] == "\\":
-            end -= 2  # white space, as JSON in a string has it
+            end -= 2  # white space, as JSON in a string has it, at any depth
+            while end > floor and text[end - 1] == "\\":
+                end -= 1
         else:
             break
     if end == floor:

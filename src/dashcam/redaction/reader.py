@@ -31,9 +31,11 @@ _FORM = re.compile(
     r"[?#]?(?:[A-Za-z0-9_.%+~$@:\[\]-]{1,100}=[^\s\"'<>{}&;=?]*[&;])*+"
     r"[A-Za-z0-9_.%+~$@:\[\]-]{1,100}=(?!=)[^\s\"'<>{}]+\Z"
 )
-_TAG_AHEAD = re.compile(r"<(?:[A-Za-z_!?/])")
+_TAG_AHEAD = re.compile(r"<(?:[A-Za-z_!?/])(?![A-Za-z0-9+.-]{0,20}:/)")
 _OPENS_JSON = re.compile(r"[{\[]\s*(?:[\"{\[]|[\]}])")
-_LINE_OF_JSON = re.compile(r"(?:\}|\])[ \t]*\r?\n[ \t\x1e\r\n]*(?:\{|\[)")
+_EMBEDS_JSON = re.compile(r"[{\[]\s{0,64}[\"{\[]|\"[{\[](?=[^\"]{0,200}\\\")")
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_LINE_OF_JSON = re.compile(r"[}\]\"][ \t]*\r?\n[ \t\x1e\r\n]*[{\[\"]")
 
 
 class Reader:
@@ -148,7 +150,7 @@ class Reader:
                     pass
         if "=" in bare and _FORM.match(bare) is not None and "://" not in bare.partition("=")[0]:
             return redact_pairs(text, self, self.query if bare[:1] == "?" else self.fields, cut=cut)
-        if "\n" in text and not cut:
+        if "\n" in text:
             table = redact_csv(text, self, cut=cut)
             if table != text:
                 text, places = table, self.places(table)
@@ -161,30 +163,38 @@ class Reader:
             tail = redact_xml(text[at:], self, cut=cut, strict=False)
             if tail != text[at:]:
                 embedded = text[:at] + tail
-        if '{"' in embedded or "[{" in embedded or '["' in embedded:
-            embedded = self._embedded(embedded)
+        if _EMBEDS_JSON.search(embedded) is not None:
+            embedded = self._embedded(embedded, cut=cut)
         if embedded != text:
             places = self.places(embedded)
         redacted = apply(embedded, scrub_edits(embedded, places, self, cut=cut))
         return self._cut_end(redacted) if cut and redacted == embedded else redacted
 
-    def _embedded(self, text: str) -> str:
+    def free(self, text: str) -> str:
+        """Redact names with values and shapes alone, whatever structure a text has."""
+        places = self.places(text)
+        return apply(text, scrub_edits(text, places, self, cut=False)) if places else text
+
+    def _embedded(self, text: str, *, cut: bool) -> str:
         """Redact JSON that stands in free text."""
         parts: list[str] = []
         kept = at = 0
         for _ in range(32):
-            match = _OPENS_JSON.search(text, at)
+            match = _EMBEDS_JSON.search(text, at)
             if match is None:
                 break
             begin = match.start()
-            end = _json_end(text, begin)
-            self.work.spend(2 + (end - begin) // 2000)
+            is_text = text[begin] == '"'
+            end = _STRING.match(text, begin).end() if is_text else _json_end(text, begin)  # type: ignore[union-attr]
+            ends = cut and (end < 0 or (is_text and end == len(text)))
+            end = len(text) if ends else end
+            self.work.spend(2 + max(end - begin, 0) // 2000)
             if end <= begin:
                 at = begin + 1
                 continue
             inner = text[begin:end]
             try:
-                redacted = self.json(inner, cut=False)
+                redacted = self.json(inner, cut=ends)
             except (NotJson, Unreadable):
                 at = begin + 1
                 continue

@@ -4,6 +4,7 @@ It fails closed: a part whose redaction fails, takes too long, or can't be read 
 to be keeps nothing but its sizes, and `redacted` says so.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,9 +27,10 @@ from dashcam.redaction.fragments import redact_fragments
 from dashcam.redaction.json_text import NotJson
 from dashcam.redaction.known import Known
 from dashcam.redaction.media import Media, content_types, read_media
-from dashcam.redaction.names import REDACTED, TEXT, Rules
+from dashcam.redaction.names import Rules
 from dashcam.redaction.personal import PERSONAL, network_of, remove_personal
 from dashcam.redaction.reader import Reader
+from dashcam.redaction.sanitize import MOST_CHARACTERS
 from dashcam.redaction.work import TooMuch, Work
 from dashcam.settings import Settings
 
@@ -481,36 +483,17 @@ class _Redaction:
             self._failed("error:*", error)
 
     def _tags(self) -> None:
+        """Redact tags as the JSON that they become."""
         exchange = self._exchange
         try:
-            exchange.tags = self._tag(exchange.tags, 0)
+            text = json.dumps(exchange.tags, ensure_ascii=False, default=_jsonable, skipkeys=False)
+            redacted = self._reader.json(text, cut=False)
+            if redacted != text:
+                exchange.tags = json.loads(redacted)
         except Exception as error:
             exchange.tags = {}
             self._failed("tags:*", error)
-
-    def _tag(self, value: Any, depth: int) -> Any:
-        if isinstance(value, str):
-            return self._value(value, "tag", flat=False)
-        if depth >= 20:
-            return value
-        if isinstance(value, dict):
-            tags = {}
-            for key, each in value.items():
-                name = str(key)
-                verdict = self._reader.fields.verdict(name)
-                if verdict >= TEXT and not isinstance(each, bool) and each is not None:
-                    is_number = isinstance(each, (int, float))
-                    if not is_number or verdict > TEXT:
-                        self._removed.add(f"tag:{name}")
-                        if isinstance(each, str):
-                            self._reader.known.add(each)
-                        tags[key] = REDACTED
-                        continue
-                tags[key] = self._tag(each, depth + 1)
-            return tags
-        if isinstance(value, (list, tuple)):
-            return [self._tag(each, depth + 1) for each in value]
-        return value
+        self._take_found("tag:")
 
     def _repeated(self) -> None:
         """Remove from every part the values that were removed from another one."""
@@ -567,6 +550,13 @@ _TEXT_COLUMNS = (
     ("request_id", "request_id"), ("request_body", "body"), ("response_body", "response_body"),
     ("error_message", "error"), ("error_traceback", "error"), ("route", "route"), ("model", "model"),
 )  # fmt: skip
+
+
+def _jsonable(value: Any) -> Any:
+    """Give what `sanitize` makes of a value that JSON doesn't have."""
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)[:MOST_CHARACTERS]
 
 
 def _change_in(value: Any, change: Callable[[str], str]) -> Any:

@@ -117,11 +117,14 @@ def scrub_edits(text: str, places: list[int], reader: "Reader", *, cut: bool) ->
                     elif cut and match.end() == at + 3:
                         found = _cut_url(text, at + 3)
                 else:
-                    if shape.kind == "jwt":
+                    if cut and size - match.end() < 64 and _SPACED.search(text, match.end()) is None:
+                        found = (at, size, shape.kind, False)
+                    elif shape.kind == "jwt":
                         found = _encoded_json(text, match, reader, cut)
                     elif cut and match.end() == size:
                         found = (at, size, shape.kind, True)
-                    examined = max(examined, match.end())
+                    if found is None:
+                        examined = max(examined, match.end())
         elif kind == WORD:
             found = _soft(text, at, reader, cut)
         elif kind == ESCAPE:
@@ -172,12 +175,13 @@ Found = tuple[int, int, str, bool]
 def _cut_shape(text: str, at: int, kind: str) -> Found | None:
     """A shape that the text's end cuts before it is long enough to be one."""
     rest = text[at:]
-    if _SPACED.search(rest) is None and (at == 0 or not text[at - 1].isalnum()):
-        return at, len(text), kind, False
     if kind == "bearer":
         word, _, value = rest.partition(" ")
-        if value and _SPACED.search(value.strip()) is None:
-            return at + len(word), len(text), kind, False
+        if word.isalpha() and value.strip() and _SPACED.search(value.strip()) is None:
+            return at + len(word) + 1, len(text), kind, False
+        return None
+    if _SPACED.search(rest) is None and (at == 0 or not text[at - 1].isalnum()):
+        return at, len(text), kind, False
     return None
 
 
