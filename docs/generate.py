@@ -3,6 +3,10 @@
 A test compares them with what is committed, so that nothing is undocumented.
 """
 
+import ast
+import re
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ import typer
 from dashcam.api.app import history_app
 from dashcam.api.metrics import ACCESS, COUNTERS, GAUGES
 from dashcam.cli import app
+from dashcam.redaction import decoding, formats, json_text, known, redactor, rules, work
+from dashcam.redaction.shapes import SHAPES
 from dashcam.settings import TABLE
 from dashcam.statistics import Statistics
 from dashcam.store.table import request_logs
@@ -46,7 +52,7 @@ COLUMN_TEXTS = {
     "span_id": "of W3C Trace Context",
     "request_headers": "list of `[name, value]` in order; secret ones are left out",
     "response_headers": "list of `[name, value]` in order; secret ones are left out",
-    "redacted": 'what was removed, such as `["header:authorization", "body:password"]`',
+    "redacted": 'what was removed, such as `["header:authorization", "body:password"]` (see redaction)',
     "request_body": "text, or base64 as the encoding says; null when none was kept",
     "response_body": "text, or base64 as the encoding says; null when none was kept",
     "request_body_encoding": "`utf-8`, `base64` or null",
@@ -65,8 +71,8 @@ COLUMN_TEXTS = {
     "dropped_first": "of a gap: when the first was dropped",
     "dropped_last": "of a gap: when the last was dropped",
     "error_type": "of the exception that left the app",
-    "error_message": "of the exception, without known shapes of secrets",
-    "error_traceback": "of the exception, without known shapes of secrets",
+    "error_message": "of the exception, redacted",
+    "error_traceback": "of the exception, redacted",
     "server": "host name of the machine",
     "process_id": "of the process",
     "tags": "JSON object from `annotate`",
@@ -217,12 +223,98 @@ def numbers_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def code(text: str) -> str:
+    """Write a text as inline code of a table; `tests/docs/test_redaction_page.py` reads it."""
+    written = text.replace("\\", "\\\\")
+    for sign, escape in zip("\n\r\t|`", ("\\n", "\\r", "\\t", "\\x7c", "\\x60"), strict=True):
+        written = written.replace(sign, escape)
+    return f"`{written}`"
+
+
+def rule_lists() -> dict[str, tuple[tuple[str, ...], str]]:
+    """Give each list of `rules.py` with its words and its docstring."""
+    body = ast.parse(Path(rules.__file__).read_text()).body
+    lists = {}
+    for statement, doc in pairwise(body):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            if not (isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant)):
+                raise ValueError(f"{statement.target.id} of rules.py has no docstring")
+            name = statement.target.id
+            lists[name] = (getattr(rules, name), " ".join(str(doc.value.value).split()))
+    return lists
+
+
+def _rules(wanted: Callable[[str], bool]) -> Iterable[str]:
+    for name, (words, doc) in rule_lists().items():
+        if wanted(name):
+            yield f"**{name.replace('_', ' ').capitalize()}**: {doc}"
+            yield ""
+            yield ", ".join(f"`{word}`" for word in words)
+            yield ""
+
+
+def _shapes() -> Iterable[str]:
+    yield "| kind | begins with | what | example | stays |"
+    yield "|---|---|---|---|---|"
+    for shape in SHAPES:
+        begins = " ".join(map(code, shape.prefixes))
+        yield f"| `{shape.kind}` | {begins} | {shape.doc} | {code(shape.example)} | {code(shape.innocent)} |"
+
+
+def _bounds() -> Iterable[str]:
+    mib = work.MOST_NESTED_BYTES >> 20
+    yield "| bound | of | beyond it |"
+    yield "|---|---|---|"
+    for bound, of, beyond in (
+        (f"{work.UNITS:,} units of work", "an exchange", "the rest of the part is not kept"),
+        (f"{work.MOST_PLACES:,} places where a secret may be", "a text", "the rest of the part is not kept"),
+        (f"{work.MOST_DEPTH} structures, one inside a string of the other", "a text", "the inner text becomes `[redacted]`"),
+        (f"{mib} MiB of such inner texts", "an exchange", "the inner text becomes `[redacted]`"),
+        (f"{json_text.MOST_LEVELS} open brackets", "a JSON text", "the body is not kept"),
+        (f"{decoding.MOST_ENCODINGS} content encodings", "a body", "the body is not kept"),
+        (f"{formats.LAST_EVENTS} events at the end", "a stream beyond its units", "they are kept, since they say how it ended"),
+        (f"at least {known.LEAST_CHARACTERS} characters", "a removed value", "a shorter one is not searched for elsewhere"),
+        (f"{known.MOST_VALUES} removed values", "an exchange", "further ones are not searched for elsewhere"),
+        (f"{known.MOST_CHARACTERS:,} characters", "a removed value", "its beginning is searched for elsewhere"),
+        (f"{redactor.MOST_NAMES} names", "`redacted`", "further ones are left out"),
+        (f"{redactor.NAME_CHARACTERS} characters", "a name in `redacted`", "its end is left out"),
+    ):  # fmt: skip
+        yield f"| {bound} | {of} | {beyond} |"
+
+
+REGIONS: dict[str, Callable[[], Iterable[str]]] = {
+    "bounds": _bounds,
+    "names": lambda: _rules(lambda name: "HEADER" not in name),
+    "headers": lambda: _rules(lambda name: "HEADER" in name),
+    "shapes": _shapes,
+}
+"""Parts of `redaction.md` that follow from the code, between `<!-- generated: … -->` and `<!-- end -->`."""
+
+
+def redaction_page() -> str:
+    """Write what is redacted: the rules and shapes anew, the promises as they are in the page.
+
+    `tests/docs/test_redaction_page.py` proves the promises.
+    """
+    text = (REFERENCE / "redaction.md").read_text()
+    for name, lines in REGIONS.items():
+        region = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        made = "\n".join(lines()).strip()
+        text, count = region.subn(
+            lambda match, made=made: f"{match[1]}\n{made}\n\n{match[2]}", text
+        )
+        if count != 1:
+            raise ValueError(f"redaction.md has {count} regions {name}")
+    return text
+
+
 PAGES = {
     "settings.md": settings_page,
     "columns.md": columns_page,
     "commands.md": cli_page,
     "http-api.md": api_page,
     "metrics.md": numbers_page,
+    "redaction.md": redaction_page,
 }
 
 

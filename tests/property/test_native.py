@@ -1,13 +1,15 @@
 """The compiled parts and their twins in Python do the same, whatever they are given."""
 
+import base64
+import html
 import json
 import mmap
 import os
 import random
 import time
 import uuid
-from importlib import import_module
 from types import SimpleNamespace
+from urllib.parse import quote
 from zlib import crc32
 
 import msgspec
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from tests.drive import http_scope
 
 from dashcam.capture.asgi import Capture
-from dashcam.capture.observed import PythonObserved
+from dashcam.capture.observed import PythonObserved, entry_of
 from dashcam.capture.quick import quick_line
 from dashcam.exchange import FINISHED, Exchange
 from dashcam.journal.frame import (
@@ -35,8 +37,8 @@ from dashcam.journal.lines import Lines
 from dashcam.journal.pen import PythonPen
 from dashcam.journal.slots import PythonSlots
 from dashcam.native import native
-from dashcam.redaction.json_text import plain_json
-from dashcam.redaction.rules import FIELDS, Names
+from dashcam.redaction import Redactor, places, reader, shapes
+from dashcam.settings import Settings
 from dashcam.testing import MemoryRecorder
 from dashcam.writer.batch import is_plain_in_python
 
@@ -217,35 +219,52 @@ def json_bytes(draw) -> bytes:
     return bytes(data)
 
 
-def copied(data: bytes, names: Names) -> str | None:
-    """Give what the compiled walk makes of a body; None where it gives up."""
+def redactor_that_knows(*names: str) -> Redactor:
+    """Give a redactor that has judged some names."""
+    redactor = Redactor(Settings(environ={}))
+    reader = redactor.reader()
+    for name in names:
+        reader.fields.verdict(name)
+        reader.query.verdict(name)
+    return redactor
+
+
+def copied(data: bytes, redactor: Redactor) -> str | None:
+    """Give what the compiled way makes of a body of JSON; None where it gives up."""
     observed = native.Observed()
     headers = {b"content-type": (1, "content-type", b'["content-type",', "", "")}
     constants = native.Constants(
-        headers, {b"application/json": 1}, names.safe, b"}", None, native.Budget(0), 1 << 20, True
+        headers,
+        {b"application/json": 1},
+        *redactor.judged[2:],
+        b"}",
+        None,
+        native.Budget(0),
+        1 << 20,
+        True,
     )
     recorder = SimpleNamespace(journal=None, constants=constants)
     headers = [(b"content-type", b"application/json")]
     observed.begin(recorder, 0, 0, "i", "GET", "http", "/", "", "1.1", None, headers)
     observed.request_body, observed.request_complete = data, True
     observed.status_code, observed.duration_ns = 200, 0
-    line = native.encode_line(observed, "completed", *[None] * 10)
+    line = native.encode_line(observed, "completed", *[None] * 9)
     return None if line is None else msgspec.json.decode(line)["request_body"]
 
 
 @settings(max_examples=400)
 @given(data=json_bytes())
 def test_plain_json(data):
-    """What the compiled walk lets through is what redaction in Python lets through, unchanged."""
-    names = Names(FIELDS)
-    for name in ("model", "messages", "n", "tokens", "é", ""):
-        names.is_secret(name)
-    assert "password" not in names.safe
-    text = copied(data, names)
+    """What the compiled way lets through is what redaction in Python lets through, unchanged."""
+    redactor = redactor_that_knows("model", "messages", "n", "tokens", "é", "said")
+    assert "password" not in redactor.judged[2]
+    text = copied(data, redactor)
     event("compiled" if text is not None else "the long way")
     if text is not None:
         assert text == data.decode()
-        assert plain_json(data, names) == text
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reader, "find_places", places.find_places_in_python)
+            assert redactor.reader().json(text, cut=False) == text
 
 
 @pytest.mark.parametrize(
@@ -253,13 +272,16 @@ def test_plain_json(data):
     [
         b'{"a": {"token": "t"}}',
         b'{"to\\u006ben": "t"}',
+        b'{"\\"a\\"": 1}',
         b'{"a": "{\\"token\\": \\"t\\"}"}',
         b'{"a": "{\\"token\\" : \\"t\\"}"}',
         b'{"a": "{\\"token\\"\\n:1}"}',
         b'{"a": "{\\u0022token\\u0022:1}"}',
         b'{"a": "{\\"b\\": \\"{\\\\u0022token\\\\u0022:1}\\"}"}',
-        b'["\\ud800"]',
+        b'{"unknown": 1}',
+        b'["Bearer x"]',
         b'["\x00"]',
+        b'{"a": NaN}',
         b'{"a": 01}',
         b'{"a": 1,}',
         b'{"a" 1}',
@@ -281,21 +303,45 @@ def test_plain_json(data):
     ],
 )
 def test_what_is_not_plain(text):
-    """Secrets, however they are hidden, and what is no JSON never pass the compiled walk."""
-    names = Names(FIELDS)
-    names.is_secret("a")
-    assert copied(text, names) is None
-    assert text == b"" or copied(b'{"a": 1}', names) == '{"a": 1}'
+    """Secrets, however they are hidden, and what is no JSON never pass the compiled way."""
+    redactor = redactor_that_knows("a")
+    assert copied(text, redactor) is None
+    assert text == b"" or copied(b'{"a": 1}', redactor) == '{"a": 1}'
 
 
+@pytest.mark.parametrize(
+    "text", ['["\\ud83d\\ude00 \\ud800"]', '["é 😀"]', '{"a": "b\\n\\"c\\""}', '" "']
+)
+def test_what_is_plain(text):
+    """Escapes in strings, also those of half a character, stay as they are."""
+    redactor = redactor_that_knows("a")
+    assert copied(text.encode(), redactor) == text == redactor.reader().json(text, cut=False)
+
+
+SECRET = "tok3n-4f8a91c2d7e3b5-08aQ"
+COOKIE = "k7f03b2d9e"
 PLAIN_NAMES = [b"accept", b"authorization", b"cookie", b"user-agent", b"host", b"set-cookie"]
 HEADER_NAMES = st.sampled_from(
-    [*PLAIN_NAMES * 3, b"x-request-id", b"referer", b"content-length", b"traceparent", b"x-odd\x01"]
+    [
+        *PLAIN_NAMES * 4,
+        *[b"x-request-id", b"referer", b"content-length", b"traceparent", b"x-odd\x01"],
+        *[b"x-api-key", b"Set-Cookie", b"proxy-authorization", b"content-encoding"],
+    ]
 )
 TRACE = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
 HEADER_VALUES = st.sampled_from(
     [
-        *[b"a", b"12", b"", b'q"\\', TRACE, b"https://h/p"] * 4,
+        *[b"a", b"12", b"", b'q"\\', TRACE, b"a c", b"text/html;q=0.9, */*;q=0.1"] * 20,
+        *[f"Bearer {SECRET}".encode(), f"a={COOKIE}; theme=dark".encode(), SECRET.encode()] * 7,
+        b"https://h/p",
+        f"a={COOKIE}; Path=/; HttpOnly".encode(),
+        f'Digest username="u", nonce="{SECRET}"'.encode(),
+        f"Custom Credential={SECRET}/a, Signature=0123456789abcdef0123".encode(),
+        b"Basic dXNlcjpwYXNzLTEyMzQ=",
+        b"Basic abc",
+        b"Bearer x",
+        b"a/b/c/d/e/f",
+        b"s=a%2Fk7f03b2d9e%zz",
         b"https://u:p@h/p",
         b"https://h/?token=x",
         b"https://h/sk-abcdefghijkl",
@@ -304,26 +350,77 @@ HEADER_VALUES = st.sampled_from(
         b"\x00",
     ]
 )
-HEADERS = st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=8)
+HEADERS = st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=5)
 CONTENT_TYPES = st.sampled_from(
     [
-        *[b"application/json"] * 5,
+        *[b"application/json"] * 12,
         b"application/json; charset=utf-8",
+        b"application/problem+json",
         b"image/png",
-        *[b"text/plain", b"text/html; charset=utf-8"] * 2,
+        *[b"text/plain", b"text/html; charset=utf-8"] * 5,
         b"text/plain; charset=latin-1",
+        b"text/event-stream",
+        b"text/csv",
+        b"application/xml",
+        b"application/x-www-form-urlencoded",
+        b"multipart/form-data; boundary=b",
         b"",
+        None,
     ]
 )
-TEXTS = st.sampled_from([*["/echo", "/é", '/a"b\\', "/\n"] * 3, "/\x00", "/\ud800", "/v1/messages"])
-TEXT_BODIES = ["a page", "é\n", "Bearer abcdefghij", "pa\u017f\u017fword=x", "\ufeffbom", "\x00"]
+REPEATED = [
+    form(value)
+    for value in (SECRET, COOKIE)
+    for form in (
+        str,
+        lambda value: f"<{value}>",
+        lambda value: f"/{value}/x",
+        lambda value: base64.b64encode(value.encode()).decode(),
+        lambda value: base64.b64encode(f"u{value}".encode()).decode(),
+        lambda value: base64.b64encode(f"ab{value}c".encode()).decode(),
+        lambda value: value[:5],
+        lambda value: value[1:],
+        str.upper,
+    )
+]
+TEXTS = st.sampled_from(
+    [
+        *["/echo", "/é", '/a"b\\', "/\n"] * 9,
+        *["/\x00", "/\ud800", "/v1/messages", "/a:1", "/password/x", "/sk-abcdefghijkl"],
+        f"/{SECRET}",
+        f"/a/{COOKIE}",
+    ]
+)
+TEXT_BODIES = [
+    *[
+        "a page",
+        "é\n",
+        "Bearer abcdefghij",
+        "pa\u017f\u017fword=x",
+        "\ufeffbom",
+        "\x00",
+        "\x1b[0m",
+        "a=1&b=2",
+    ],
+    *[
+        "data: a\n",
+        ": a\n",
+        "--b\r\nContent-Type: a\r\n\r\nx\r\n--b--",
+        "a\n--b\ncontent-x",
+        "---\na",
+        "<b>x</b>",
+    ],
+    *["sig=abcdefgh", "1;2", "a,password\n1,2\n", "name=password&content=hunter2"],
+]
 PLAIN_BODIES = [b"", b"[]", b'{"model":"m","n":[1,-2.5e3,null,true]}', b' {"n" : "a\\n\\"b" }\n']
 BODIES = (
-    st.sampled_from(PLAIN_BODIES)
+    st.sampled_from(PLAIN_BODIES * 4)
+    | st.sampled_from(PLAIN_BODIES)
     | st.sampled_from(PLAIN_BODIES)
     | json_bytes()
     | st.binary(max_size=30)
     | st.sampled_from(TEXT_BODIES).map(str.encode)
+    | st.sampled_from(REPEATED).map(lambda text: json.dumps([text]).encode())
 )
 SAID = st.none() | st.fixed_dictionaries(
     {},
@@ -337,12 +434,18 @@ SAID = st.none() | st.fixed_dictionaries(
 )
 
 
+def content_type(value: bytes | None) -> list[tuple[bytes, bytes]]:
+    return [] if value is None else [(b"content-type", value)]
+
+
 def record_both(recorder: MemoryRecorder, capture: Capture) -> tuple[bytes | None, bytes]:
     """Give the line of the short way, after what is new was judged, and that of the long way."""
     lines: list[bytes] = []
     recorder.append = lambda line, **_: lines.append(line)  # type: ignore[method-assign,assignment]
     recorder.quick = False
-    capture._record(FINISHED, None, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "find_places", places.find_places_in_python)
+        capture._record(FINISHED, None, None)
     capture.recorded = False
     recorder.quick = True
     quick = quick_line(capture, "completed")
@@ -352,7 +455,9 @@ def record_both(recorder: MemoryRecorder, capture: Capture) -> tuple[bytes | Non
 @settings(max_examples=300)
 @given(
     path=TEXTS,
-    query=st.sampled_from([b"", b"a=1", b"token=x&b=2", b"key=1&token=2&\xff"]),
+    query=st.sampled_from(
+        [*[b"", b"a=1"] * 4, b"token=x&b=2", b"key=1&token=2&\xff", f"a={SECRET}".encode()]
+    ),
     headers=HEADERS,
     answer_headers=HEADERS,
     types=st.tuples(CONTENT_TYPES, CONTENT_TYPES),
@@ -374,12 +479,12 @@ def test_the_short_way_gives_the_line_of_the_long_way(
     recorder = MemoryRecorder()
     recorder.start()
     try:
-        headers = [*headers, (b"content-type", types[0])]
+        headers = [*headers, *content_type(types[0])]
         scope = http_scope("POST", path, headers=headers, query_string=query, state=state)
         capture = Capture.open(recorder, scope, None, None)
         capture.request_chunk(bodies[0], final=True)
         capture.request_complete = True
-        capture.respond(status_code, [*answer_headers, (b"content-type", types[1])])
+        capture.respond(status_code, [*answer_headers, *content_type(types[1])])
         capture.response_bytes = len(bodies[1])
         capture.response_chunks = 1
         capture.response_body = bodies[1] or None
@@ -436,18 +541,17 @@ def test_the_common_exchange_goes_the_short_way():
     try:
         headers = [
             (b"host", b"example.test"),
-            (b"authorization", b"Bearer x"),
+            (b"authorization", f"Bearer {SECRET}".encode()),
+            (b"cookie", f"theme=dark; session={COOKIE}".encode()),
             (b"content-type", b"application/json"),
             (b"content-length", b"20"),
         ]
-        scope = http_scope(
-            "POST", "/v1/chat/completions", headers=headers, query_string=b"a=1&token=x"
-        )
+        scope = http_scope("POST", "/v1/chat/completions", headers=headers, query_string=b"a=1&b=x")
         scope["state"]["user_id"] = "u_1"
         capture = Capture.open(recorder, scope, None, None)
         capture.request_chunk(b'{"model": "example"}', final=True)
         capture.request_complete = True
-        answer = b'{"usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
+        answer = b'{"usage": {"inputs": 3}, "choices": [{"index": 0, "text": "a"}]}'
         capture.respond(200, [(b"content-type", b"application/json")])
         capture.response_body, capture.response_bytes, capture.response_chunks = (
             answer,
@@ -458,8 +562,8 @@ def test_the_common_exchange_goes_the_short_way():
         quick, long = record_both(recorder, capture)
         assert quick == long
         seen = msgspec.json.decode(quick)
-        assert seen["redacted"] == ["header:authorization", "query:token"]
-        assert (seen["model"], seen["input_tokens"], seen["output_tokens"]) == ("example", 3, 5)
+        assert seen["redacted"] == ["header:authorization", "header:cookie"]
+        assert (seen["model"], seen["response_body"]) == ("example", answer.decode())
         assert (seen["user_id"], seen["duration_ms"], seen["request_body"]) == (
             "u_1",
             0.001,
@@ -469,90 +573,314 @@ def test_the_common_exchange_goes_the_short_way():
         recorder.close(timeout=0)
 
 
+LONG = "V3ry-l0ng-" * 4 + "end7"
+SAID_IN_HEADERS = [SECRET, COOKIE, LONG, "p/q+r&s<t>u=abcdef1", "a-b.c_d~1"]
+FORMS = [
+    str,
+    lambda text: json.dumps(text)[1:-1],
+    html.escape,
+    lambda text: quote(text, safe=""),
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: base64.b64encode(b"x" + text.encode() + b"yy").decode(),
+    lambda text: base64.b64encode(b"xx" + text.encode() + b"y").decode(),
+]
+PARTS = ("request_id", "path", "request_body", "answer_header", "response_body", "route", "query")
+
+
+def observed_with(recorder: MemoryRecorder, header: tuple[bytes, str], value: str, **said: str):
+    """Give a finished exchange with a secret header, and texts in some of its parts."""
+    text = {part: said.get(part, "x") for part in PARTS}
+    name, written = header
+    secret = (name, written.format(value).encode())
+    answer = [(b"content-type", b"text/plain"), (b"x-answer", text["answer_header"].encode())]
+    headers = [
+        (b"x-request-id", text["request_id"].encode()),
+        (b"content-type", b"application/json"),
+    ]
+    (answer if name == b"Set-Cookie" else headers).append(secret)
+    scope = http_scope("POST", f"/{text['path']}", query_string=b"a=" + text["query"].encode())
+    scope["headers"] = headers  # as they are, also with capitals
+    scope["path_template"] = f"/{text['route']}"
+    capture = Capture.open(recorder, scope, None, None)
+    capture.request_chunk(json.dumps([text["request_body"]]).encode(), final=True)
+    capture.request_complete = True
+    capture.respond(200, answer)
+    capture.response_body = text["response_body"].encode()
+    capture.response_bytes, capture.response_chunks = len(capture.response_body), 1
+    capture.duration_ns = capture.ttfb_ns = capture.began_ns
+    return capture
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"authorization", "Bearer {}"),
+        (b"authorization", "token  {}"),
+        (b"authorization", "{}"),
+        (b"authorization", 'Custom a="1", b="{}"'),
+        (b"cookie", "a=b; c={}; d=e"),
+        (b"cookie", 'c="{}"'),
+        (b"cookie", "c=s%3A{}"),
+        (b"x-api-key", " {} "),
+        (b"Proxy-Authorization", "Bearer {}"),
+        (b"Set-Cookie", "c={}; Path=/abcdefgh"),
+    ],
+)
+def test_what_a_secret_header_says_is_looked_for_everywhere(header):
+    """Where redaction in Python removes it, the compiled way leaves the exchange to it."""
+    recorder = MemoryRecorder()
+    recorder.start()
+    outcomes = set()
+    try:
+        for value in SAID_IN_HEADERS:
+            for number, form in enumerate(FORMS):
+                for part in PARTS:
+                    known = f"s:{value}" if "%3A" in header[1] else value
+                    text = "." * number * 7 + form(known)
+                    capture = observed_with(recorder, header, value, **{part: text})
+                    quick, long = record_both(recorder, capture)
+                    assert quick is None or quick == long, (value, number, part)
+                    assert b"/abcdefgh" not in long
+                    outcomes.add(any(":repeated" in name for name in redacted_in(long)))
+                quick, long = record_both(recorder, observed_with(recorder, header, value))
+                assert quick == long or value == SAID_IN_HEADERS[-1]
+    finally:
+        recorder.close(timeout=0)
+    assert True in outcomes
+
+
+def redacted_in(line: bytes) -> list[str]:
+    found: list[str] = msgspec.json.decode(line)["redacted"]
+    return found
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"cookie"])
+def test_a_secret_header_that_is_repeated_nowhere_costs_no_long_way(name):
+    """Also where a part of it is, or where it is long."""
+    recorder = MemoryRecorder()
+    recorder.start()
+    try:
+        for value in (SECRET, LONG):
+            headers = [
+                (name, (b"Bearer " if name == b"authorization" else b"a=") + value.encode()),
+                (b"x-request-id", value[:12].encode()),
+            ]
+            capture = Capture.open(recorder, http_scope("GET", "/x", headers=headers), None, None)
+            capture.request_complete = True
+            capture.respond(200, [])
+            capture.duration_ns = capture.ttfb_ns = capture.began_ns
+            quick, long = record_both(recorder, capture)
+            assert quick == long
+    finally:
+        recorder.close(timeout=0)
+
+
+class Compiled(native.Observed if native is not None else object):
+    """A compiled struct that counts how often Python makes its entry."""
+
+    __slots__ = ()
+    asked = 0
+
+    def _entry(self):
+        Compiled.asked += 1
+        return entry_of(self)
+
+
+ENTRY_PATHS = st.sampled_from(
+    ["/echo", "/a/{}/b", "/{}", "/é", '/a"b', "/\n", "/\ud800", "/a=1", "/sk-abcdefghijkl", "/x?a", "/" + "a/" * 300]
+)  # fmt: skip
+ENTRY_QUERIES = st.sampled_from(
+    [b"", b"a=1", b"a=1&b=2;c", b"token={}", b"a=%7B{}", b"a={}", b"sig={}", b"a=b=c", b"{}", b"\xe9=1", b"a=x:1"]
+)  # fmt: skip
+
+
+@settings(max_examples=300)
 @given(
     headers=HEADERS,
     time_ns=st.integers(0, (1 << 63) - 1),
-    path=TEXTS,
-    long=st.sampled_from([1, 300, 2000]),
+    path=ENTRY_PATHS,
+    query=ENTRY_QUERIES,
+    values=st.tuples(*[st.sampled_from(REPEATED)] * 3),
     status_code=st.integers(100, 599),
+    personal=st.sampled_from([(), (), ("ip", "email")]),
 )
-def test_observed(headers, time_ns, path, long, status_code):
+def test_observed(headers, time_ns, path, query, values, status_code, personal):
     """Both structs are filled alike, and note the same of a request in flight."""
     entries: list[bytes] = []
     journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or len(entries))
-    recorder = SimpleNamespace(journal=journal, constants=None)
-
-    class Compiled(native.Observed):
-        __slots__ = ()
-
-        def _entry(self):
-            from dashcam.capture.observed import entry_of
-
-            return entry_of(self)
-
+    inner = MemoryRecorder(redact_personal=personal)
+    recorder = SimpleNamespace(journal=journal, constants=inner.constants, redactor=inner.redactor)
+    headers = [*headers, (b"x-request-id", values[2].encode())]
     seen = []
-    for kind in (Compiled, PythonObserved):
+    for kind in (PythonObserved, Compiled, Compiled):
+        Compiled.asked = 0
         observed = kind()
-        scope = http_scope("GET", path * long, headers=headers)
+        scope = http_scope(
+            "GET",
+            path.format(values[0]),
+            headers=headers,
+            query_string=query.replace(b"{}", values[1].encode()),
+        )
         observed.begin_asgi(recorder, scope, 5, time_ns, "an id")
         observed.respond(status_code, headers)
         fields = {name: getattr(observed, name) for name in PythonObserved.__slots__}
         fields["slot"] = None
         seen.append(fields)
-    assert seen[0] == seen[1]
-    assert entries[0] == entries[1]
+    event("asked" if Compiled.asked else "compiled")
+    assert seen[0] == seen[1] == seen[2]
+    assert entries[0] == entries[1] == entries[2]
+    assert not personal or Compiled.asked
 
 
-WORDS = st.sampled_from(
-    ["Bearer ", "basic ", "token", "password", "=", ": ", "sk-", "x" * 12, "eyJabcd.efgh", "://u:p@h", "ghp_", "gh", "api", "_", "-", "key", "AKIA", "\n", " ", '"', "é", "ſ", "K", "ı", "SECRET"]
-)  # fmt: skip
+def test_the_common_request_is_noted_without_python():
+    """Once its headers were judged; also with a query and secret headers."""
+    entries: list[bytes] = []
+    journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or len(entries))
+    inner = MemoryRecorder()
+    recorder = SimpleNamespace(journal=journal, constants=inner.constants, redactor=inner.redactor)
+    headers = [
+        (b"host", b"example.test"),
+        (b"authorization", f"Bearer {SECRET}".encode()),
+        (b"cookie", f"session={COOKIE}; theme=dark".encode()),
+        (b"x-request-id", b"4f8a91c2-d7e3"),
+    ]
+    for _ in range(2):
+        Compiled.asked = 0
+        scope = http_scope("GET", "/items/4f8a91c2", headers=headers, query_string=b"page=2&q=abc")
+        Compiled().begin_asgi(recorder, scope, 5, 0, "an id")
+    assert Compiled.asked == 0
+    assert json.loads(entries[1])[5] == "/items/4f8a91c2"
 
 
-@given(parts=st.lists(WORDS | st.text(max_size=4), max_size=30))
-def test_find_shapes(parts):
-    """Every place that Python finds the compiled search finds, and the text is scrubbed alike."""
-    module = import_module("dashcam.redaction.scrub")
+LITERALS = [literal for literal, _ in places.TABLE]
+PIECES = st.sampled_from(
+    [
+        *LITERALS,
+        *(literal[:-1] for literal in LITERALS),
+        *(literal.upper() for literal in LITERALS),
+        *[shape.example for shape in shapes.SHAPES],
+        *['"', "'", "`", "\\", '\\"', "&quot;", "&#34;", "&apos;", "&#39;", "&#x27;", "&#x22;"],
+        *[":", "=", "::", "==", ":=", "!=", "<", "</", ">", "?", "&", "#", ";", ")", "(", "//"],
+        *[
+            " ",
+            "\t",
+            "\n",
+            "\r",
+            "\\n",
+            "\\t",
+            "\\r",
+            "\\b",
+            "\\f",
+            " " * 15,
+            " " * 17,
+            " " * 80,
+            "\\n" * 9,
+        ],
+        *["é", "ſ", "K", "ı", "😀", "名", "\udc80", "\x80", "<é"],
+        *["x" * size for size in (62, 63, 64, 65, 66)],
+        *[
+            "y" * 80,
+            "name",
+            '"name":',
+            '\\"name\\":',
+            "known",
+            "a",
+            "1",
+            "%",
+            "+",
+            "[",
+            "]",
+            "$",
+            "@",
+            ".",
+            "-",
+            "_",
+        ],
+    ]
+)
+SAFE = {"name", "known", "a", "é", "名", "n", "x" * 62, "x" * 63, "x" * 64, "<", "", "1a"}
+QUERY_SAFE = {"name", "a", "q"}
 
-    text = "".join(parts)
-    found = {place >> 4: place & 15 for place in native.find_shapes(text)}
-    for place in module.find_shapes_in_python(text):
-        assert found.get(place >> 4, 0) & (place & 15) == place & 15, (text, place)
-    scrubbed = module.scrub(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_find_shapes", module.find_shapes_in_python)
-        assert module.scrub(text) == scrubbed
+
+def both_places(text: str, most: int = 1 << 20) -> list[int]:
+    """Give the places of a text, having compared what finds them."""
+    found = places.find_places_in_python(text, SAFE, QUERY_SAFE, 1 << 20)
+    assert native.find_places(text, SAFE, QUERY_SAFE, most) == found[:most]
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        return found
+    assert native.has_places(raw, SAFE, QUERY_SAFE) or not found
+    return found
 
 
-EVENT_LINES = st.sampled_from(
-    ['data: {"n":1}', 'data:{"model":"x"}', "data: [DONE]", "data: plain", "event: done", ": note", "", 'data: {"password":"x"}', "data: Bearer abcdefghij", 'data: {"n":', '{"n":2}', 'data: "n"', "id: 1"]
-)  # fmt: skip
+@settings(max_examples=1000)
+@given(pieces=st.lists(PIECES | st.text(max_size=3), max_size=14), most=st.integers(0, 8))
+def test_find_places(pieces, most):
+    """Both find the same, and what is searched as bytes finds no less."""
+    text = "".join(pieces)
+    found = both_places(text)
+    both_places(text, most)
+    few = places.find_places_in_python(text, SAFE, QUERY_SAFE, most)
+    assert len(few) == min(most, len(found))
+    event("places" if found else "none")
 
 
-@settings(max_examples=400)
-@given(lines=st.lists(EVENT_LINES, max_size=12), end=st.sampled_from(["\n", "\r\n", "\r"]))
-def test_plain_lines(lines, end):
-    """Lines that the compiled walk lets through are those that redaction leaves as they are."""
-    from dashcam.redaction import bodies
-    from dashcam.redaction.rules import Rules
-    from dashcam.settings import Settings
+@pytest.mark.parametrize("row", places.TABLE, ids=repr)
+def test_every_literal_makes_a_place(row):
+    """Wherever it stands, in capitals and in wide text, too."""
+    literal, kind = row
+    for before in range(20):
+        for after in ("", ".", "." * 9, "é", "名", "😀"):
+            for text in (literal, literal.upper()):
+                text = "." * before + text + after
+                assert before << places.KIND_BITS | kind in both_places(text)
+                assert native.has_places(text.encode(), SAFE, QUERY_SAFE)
 
-    rules = Rules(Settings(environ={}))
-    for name in ("n", "model"):
-        rules.fields.is_secret(name)
-    text = end.join(lines)
-    events = native.plain_lines(text, rules.fields.safe, True)
-    ndjson = native.plain_lines(text, rules.fields.safe, False)
-    event(f"events {events}, ndjson {ndjson}")
-    assert "password" not in text or not events
-    kind = bodies.Kind(rules)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bodies, "_plain_lines", None)
-        removed: set[str] = set()
-        if events:
-            assert kind.events(text, removed, False) == text
-        if ndjson:
-            assert kind.lines(text, removed, False) == text
-        assert not removed
+
+@pytest.mark.parametrize("shape", shapes.SHAPES, ids=lambda shape: shape.example[:20])
+def test_places_of_every_shape(shape):
+    """The texts of the table of shapes, which have one, or nearly."""
+    kind = places.FIRST_SHAPE + shapes.SHAPES.index(shape)
+    for text in (shape.example, f"é {shape.example}\n", shape.example * 20):
+        found = both_places(text)
+        assert kind in {place & (1 << places.KIND_BITS) - 1 for place in found}
+        both_places(text, 3)
+    both_places(shape.innocent)
+
+
+@pytest.mark.parametrize("separator", [":", "="])
+def test_names_at_the_border_of_their_window(separator):
+    """Names of about as many characters as are looked at, in characters of each width."""
+    for letter in ("x", "é", "名", "😀"):
+        for size in (1, 2, *range(15, 35), *range(60, 70), *range(76, 84)):
+            for space in (0, 1, 14, 15, 16, 17, 18, 64, 65, 79, 80, 81):
+                for quote_ in ("", '"', "'", '\\"'):
+                    name = letter * size
+                    both_places(f"{quote_}{name}{quote_}{' ' * space}{separator}1")
+                    both_places(f"é{quote_}a {name}{quote_}{' ' * space}{separator}")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [(b"abc", 1)],
+        ((b"ab", 1),),
+        ((b"", 1),),
+        ((b"aBc", 1),),
+        ((b"ab\x80", 1),),
+        ((b"a" * 256, 1),),
+        ((b"abc", 256),),
+        ((b"abc", -1),),
+        (("abc", 1),),
+        ((b"abc",),),
+    ],
+)
+def test_a_table_that_is_none_is_refused(table):
+    """And the one that there is stays."""
+    with pytest.raises((TypeError, ValueError)):
+        native.set_places(table)
+    both_places("password=1 :// eyJ")
 
 
 VALUES = st.text(max_size=12) | st.sampled_from(
