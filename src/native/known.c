@@ -1,6 +1,6 @@
 /* What a secret header says must not be repeated elsewhere in the line: `redaction/known.py`
-   removes it there, as it is and as JSON, HTML, URLs and base64 write it. Here it is only looked
-   for, by a piece that stands in all of these forms; where one is found, the long way follows. */
+   removes it there, as it is and as JSON, HTML and URLs write it. Here it is only looked for, by a
+   piece that stands in all of these forms; where one is found, the long way follows. */
 
 #include "native.h"
 
@@ -8,32 +8,11 @@
 #define LEAST_COOKIE 8
 #define LEAST_PART 12
 #define MOST_CHARACTERS 4096
+#define MOST_SPACES 20
 
 /* Signs that JSON, HTML, Python's repr and URLs write as they are. */
 static const uint8_t stays[256] = {['0' ... '9'] = 1, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2,
                                    ['_'] = 4,         ['.'] = 4,         ['~'] = 4, ['-'] = 4};
-
-/* Note the base64 of a piece, as it stands in that of a longer text: of each way that its bytes
-   may lie in groups of three, the letters that it alone decides. */
-static void add_base64(Known *known, const uint8_t *text, unsigned size)
-{
-    if (size > KNOWN_PIECE / 4 * 3) {
-        text += size - KNOWN_PIECE / 4 * 3;
-        size = KNOWN_PIECE / 4 * 3;
-    }
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint8_t padded[KNOWN_PIECE + 1] = {0};
-    memcpy(padded, text, size);
-    for (unsigned shift = 0; shift < 3; shift++) {
-        KnownPiece *piece = known->piece + known->count++;
-        unsigned first = (shift * 8 + 5) / 6, last = (shift + size) * 8 / 6;
-        piece->size = (uint8_t)(last - first);
-        for (unsigned k = first; k < last; k++) {
-            unsigned bit = k * 6 - shift * 8, pair = padded[bit / 8] << 8 | padded[bit / 8 + 1];
-            piece->text[k - first] = letters[pair >> (10 - bit % 8) & 63];
-        }
-    }
-}
 
 /* Note the longest run of signs that stay in a value; 0 where it is too short to be looked for.
    Behind a percent sign stands an escape, which another form has without. */
@@ -52,14 +31,13 @@ static int add_value(Known *known, const uint8_t *at, const uint8_t *end)
             at += 2;
         run = at + 1;
     }
-    if (size < LEAST || known->count + 4 > KNOWN_PIECES)
+    if (size < LEAST || known->count == KNOWN_PIECES)
         return 0;
     /* Of a long one its end, which is the random part where there is another. */
     unsigned kept = size > KNOWN_PIECE ? KNOWN_PIECE : (unsigned)size;
     KnownPiece *piece = known->piece + known->count++;
     piece->size = (uint8_t)kept;
     memcpy(piece->text, longest + size - kept, kept);
-    add_base64(known, longest + size - kept, kept);
     return 1;
 }
 
@@ -107,9 +85,10 @@ static const uint8_t *behind_scheme(const uint8_t *at, const uint8_t *end)
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         Py_ssize_t size = (Py_ssize_t)strlen(schemes[i]);
         if (end - at > size && at[size] == ' ' && PyOS_strnicmp((const char *)at, schemes[i], size) == 0) {
-            for (at += size; at < end && *at == ' '; at++)
-                ;
-            return at;
+            const uint8_t *value = at + size;
+            while (value < end && *value == ' ')
+                value++;
+            return value - at - size <= MOST_SPACES ? value : NULL;
         }
     }
     return NULL;
@@ -160,7 +139,7 @@ static inline uint32_t gram_at(const char *text)
     return gram;
 }
 
-#define FILTER_BITS 13
+#define FILTER_BITS 12
 
 static inline unsigned place_of(uint32_t gram)
 {

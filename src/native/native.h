@@ -211,8 +211,8 @@ int is_safe_name(const SafeNames *safe, const uint8_t *name, size_t size);
 int has_places(const uint8_t *at, const uint8_t *end, const SafeNames safe[2]);
 
 /* known.c: what secret headers say, in pieces that are looked for in the rest */
-#define KNOWN_PIECE 24
-#define KNOWN_PIECES 128
+#define KNOWN_PIECE 40
+#define KNOWN_PIECES 64
 typedef struct {
     uint8_t size;
     char text[KNOWN_PIECE];

@@ -35,7 +35,7 @@ static inline unsigned pair_of(const uint8_t *text)
 
 static inline unsigned sample_of(uint32_t three)
 {
-    return (three & 0x1F1F1F) * 0x9E3779B1u >> 17;
+    return (three & 0x1F1F1F) * 0x85EBCA6Bu >> 17;
 }
 
 static inline unsigned is_sample(const uint8_t *text)
@@ -156,7 +156,8 @@ INLINE int name_before(int kind, const void *data, Py_ssize_t at, Py_ssize_t *fr
         while (end > floor && ((last = READ(end - 1)) == ' ' || last == '\t' || last == '\r' || last == '\n'))
             end--;
         if (end - floor >= 2 && (last == 'n' || last == 'r' || last == 't') && READ(end - 2) == '\\')
-            end -= 2;
+            for (end -= 2; end > floor && READ(end - 1) == '\\';)
+                end--; /* white space, as JSON in a string has it, at any depth */
         else
             break;
     }

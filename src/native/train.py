@@ -22,7 +22,8 @@ HEADERS = [
     (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64) example/1.0"),
     (b"accept", b"*/*"),
     (b"accept-encoding", b"gzip, deflate, br"),
-    (b"authorization", b"Bearer example"),
+    (b"authorization", b"Bearer 5f0c9b1e7a3d4c2f8e6b0a9d"),
+    (b"cookie", b"theme=dark; session=c2a4e6081b3d5f79"),
     (b"content-type", b"application/json"),
     (b"x-request-id", b"example-0001"),
     (b"content-length", str(len(BODY)).encode()),
@@ -68,7 +69,7 @@ async def serve(recorder: Recorder) -> None:
             "method": "POST" if body else "GET",
             "path": f"/echo/{number % 100}",
             "query_string": b"",
-            "headers": HEADERS if body else HEADERS[:5],
+            "headers": HEADERS if body else HEADERS[:6],
             "state": {},
         }
         await wrapped(scope, receive, send)
@@ -80,7 +81,16 @@ if __name__ == "__main__":
         Settings(environ={}, store=f"sqlite:///{sys.argv[1]}/request_logs.db", writer="off")
     )
     trained.start()
+    long_ways: list[bool] = []
+    redact = trained.redactor.redact
+
+    def _counted(*args: Any, **more: Any) -> Any:
+        long_ways.append(True)
+        return redact(*args, **more)
+
+    trained.redactor.redact = _counted  # type: ignore[method-assign]
     asyncio.run(serve(trained))
     recorded = trained.statistics()
     assert recorded.accepted == REQUESTS, recorded
+    assert len(long_ways) < 20, "the common request doesn't go the short way"
     trained.close(0)

@@ -458,7 +458,7 @@ HOSTILE = {
     "shapes": ("text/plain", "://ann:hunter2@h " * 15_000),
     "quotes": ("text/plain", "password='" * 26_000),
     "brackets": ("text/plain", "password={" * 26_000),
-    "escapes": ("text/plain", "a%3dhunter2 " * 21_000),
+    "escapes": ("text/plain", "pin%3dhunter2 " * 21_000),
 }
 
 

@@ -1,6 +1,5 @@
 """The compiled parts and their twins in Python do the same, whatever they are given."""
 
-import base64
 import html
 import json
 import mmap
@@ -375,9 +374,6 @@ REPEATED = [
         str,
         lambda value: f"<{value}>",
         lambda value: f"/{value}/x",
-        lambda value: base64.b64encode(value.encode()).decode(),
-        lambda value: base64.b64encode(f"u{value}".encode()).decode(),
-        lambda value: base64.b64encode(f"ab{value}c".encode()).decode(),
         lambda value: value[:5],
         lambda value: value[1:],
         str.upper,
@@ -580,9 +576,6 @@ FORMS = [
     lambda text: json.dumps(text)[1:-1],
     html.escape,
     lambda text: quote(text, safe=""),
-    lambda text: base64.b64encode(text.encode()).decode(),
-    lambda text: base64.b64encode(b"x" + text.encode() + b"yy").decode(),
-    lambda text: base64.b64encode(b"xx" + text.encode() + b"y").decode(),
 ]
 PARTS = ("request_id", "path", "request_body", "answer_header", "response_body", "route", "query")
 
@@ -832,8 +825,8 @@ def test_every_literal_makes_a_place(row):
     literal, kind = row
     for before in range(20):
         for after in ("", ".", "." * 9, "é", "名", "😀"):
-            for text in (literal, literal.upper()):
-                text = "." * before + text + after
+            for written in (literal, literal.upper()):
+                text = "." * before + written + after
                 assert before << places.KIND_BITS | kind in both_places(text)
                 assert native.has_places(text.encode(), SAFE, QUERY_SAFE)
 

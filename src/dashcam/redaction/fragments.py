@@ -16,15 +16,14 @@ from dashcam.redaction.names import REDACTED
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
-MOST_EVENTS = 4000
 _FRAGMENT = re.compile(
     r'"(content|text|arguments|partial_json|thinking|reasoning|reasoning_content|delta|token|response|output|input|'
-    r'refusal|data|message|chunk|answer|completion|generated_text)"\s*:\s*"((?:[^"\\]|\\.)*)"'
+    r'refusal|data|message|chunk|answer|completion|generated_text)"\s*:\s*"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)'
 )
 _INDEX = re.compile(
-    r'"(?:index|output_index|content_index|item_id|call_id|id|choice|tool_call_id|type|summary_index)"\s*:\s*("[^"]{0,80}"|\d+)'
+    r'"(?:index|output_index|content_index|item_id|choice|tool_call_id|summary_index)"\s{0,8}:\s{0,8}(?:"[^"]{0,80}"|\d{1,9})'
 )
-_LINE = re.compile(r"[^\r\n]+")
+_OTHER_INDEX = re.compile(r'"(?:[a-z_]*index|choice)"\s{0,8}:\s{0,8}[1-9]')
 
 
 def redact_fragments(text: str, reader: "Reader") -> str:
@@ -37,24 +36,26 @@ def redact_fragments(text: str, reader: "Reader") -> str:
     Raises:
         TooMuch: it would take too long.
     """
+    matches = list(_FRAGMENT.finditer(text))
+    if len(matches) < 2:
+        return text
+    reader.work.spend(len(matches) // 8)
+    if not _may_hold(matches, text, reader):
+        return text
     channels: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
-    count = 0
-    for line in _LINE.finditer(text):
-        if '"' not in line[0]:
-            continue
-        found = list(_FRAGMENT.finditer(text, line.start(), line.end()))
-        if not found:
-            continue
-        count += 1
-        reader.work.spend(1)
-        for match in found:
-            # What stands between the line's start and the fragment tells its place: indexes and ids.
+    line_begin = -1
+    about: tuple[str, ...] = ()
+    for match in matches:
+        begin = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
+        if begin != line_begin:
+            reader.work.spend(1)
+            line_begin = begin
+            end = text.find("\n", match.end())
+            # Which of several answers or calls it belongs to: the indexes and ids of its event.
             about = tuple(
-                index[1]
-                for index in _INDEX.finditer(text, line.start(), match.start())
-                if index[0].startswith(('"index', '"output_index', '"content_index', '"item_id', '"choice', '"summary'))
+                each[0] for each in _INDEX.finditer(text, begin, len(text) if end < 0 else end)
             )
-            channels.setdefault((match[1], *about), []).append((*match.span(2), match[2]))
+        channels.setdefault((match[1], *about), []).append((*match.span(2), match[2]))
     edits: list[tuple[int, int, str]] = []
     for fragments in channels.values():
         if len(fragments) > 1:
@@ -67,6 +68,19 @@ def redact_fragments(text: str, reader: "Reader") -> str:
         parts += (text[kept:begin], instead)
         kept = end
     return "".join((*parts, text[kept:]))
+
+
+def _may_hold(matches: list[re.Match[str]], text: str, reader: "Reader") -> bool:
+    """Tell cheaply whether the fragments may say a secret together: mostly they don't.
+
+    Where all events belong to one answer, its fragments are one text by the name of their key.
+    """
+    if _OTHER_INDEX.search(text) is not None:
+        return True
+    texts: dict[str, list[str]] = {}
+    for match in matches:
+        texts.setdefault(match[1], []).append(match[2])
+    return any(reader.places(_decoded("".join(each))) for each in texts.values() if len(each) > 1)
 
 
 def _channel(

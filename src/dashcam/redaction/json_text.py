@@ -163,7 +163,7 @@ class _Walk:
                         end = self._skip(tokens, match.end())
                         if end < 0:
                             self._remember(match.start(), size, frame.key, frame.verdict)
-                            return self.edits, frame.key_at
+                            return self._ends(frame)
                         self._group(frame, match.start(), end)
                         self.last_end = end
                         frame.key = ""
@@ -212,7 +212,7 @@ class _Walk:
                     if verdict != ALL:
                         _add(frame, *scalar.span())
                     elif self.cut and scalar.end() == size:
-                        return self.edits, frame.key_at
+                        return self._ends(frame)
                     else:
                         self._remove(*scalar.span(), scalar[0], key, certain=True)
         if len(stack) > 1 or self.cut:
@@ -275,11 +275,15 @@ class _Walk:
                 frame.strings = [(begin, end, inner)]
             elif frame.count == 2 and frame.strings is not None:
                 frame.strings.append((begin, end, inner))
+                if self._names_secret(frame.strings[0][2]):
+                    return  # the list's end tells whether they are a pair
             frame.last = self._decoded(inner) if len(inner) <= 200 else ""
         if self._has_place(begin, end):
             self._string(begin, end, inner)
 
     def _name_pair(self, frame: _Frame, key: str, value: str) -> None:
+        if "/" in value and key in _LISTS:
+            value = value.rpartition("/")[2]  # a JSON Pointer, as JSON Patch has it
         verdict = self.reader.fields.verdict(value) if value else SAFE
         if verdict == ALL or (verdict == TEXT and key not in _SURE_PAIRS):
             frame.pair = value
@@ -318,16 +322,22 @@ class _Walk:
                         self._remove(begin, stop, raw, frame.pair, certain=False)
                 elif text[begin] == '"' and self._any_place(begin, stop):
                     self._string(begin, stop, text[begin + 1 : stop - 1])
-        elif frame.count == 2 and frame.strings is not None and len(frame.strings) == 2:
-            name = self._decoded(frame.strings[0][2])
-            begin, stop, inner = frame.strings[1]
-            if _ARGUMENT.fullmatch(name) is None:
-                return
-            if self.reader.fields.verdict(name) >= TEXT or self.reader.headers.verdict(name.lower()) >= TEXT:
+        elif frame.strings is not None and len(frame.strings) == 2:
+            if self._names_secret(frame.strings[0][2]):
+                begin, stop, inner = frame.strings[1]
                 value = self._decoded(inner)
-                if is_mixed(value) or (" " in value and not is_prose(value)):
-                    self.edits = [each for each in self.edits if each[0] < begin]
+                if frame.count == 2 and (is_mixed(value) or (" " in value and not is_prose(value))):
+                    name = self._decoded(frame.strings[0][2])
                     self._remove(begin, stop, value, name, certain=False)
+                elif self._any_place(begin, stop):
+                    self._string(begin, stop, inner)
+
+    def _names_secret(self, inner: str) -> bool:
+        """Tell whether the first text of a list is a secret name, as in a pair."""
+        if _ARGUMENT.fullmatch(inner) is None:
+            return False
+        reader = self.reader
+        return reader.fields.verdict(inner) >= TEXT or reader.headers.verdict(inner.lower()) >= TEXT
 
     def _any_place(self, begin: int, end: int) -> bool:
         from bisect import bisect_left
@@ -420,14 +430,17 @@ class _Walk:
             return self.edits, begin
         if frame.is_object and frame.verdict != SAFE:
             self._close_all(stack, frame.key_at)
-            return self.edits, frame.key_at
+            return self._ends(frame)
         inner = match[1]
         # An escape that the cut has split goes.
         inner = re.sub(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z", "", inner) if _is_split(inner) else inner
         if frame.is_object and squeeze(frame.key) in VALUE_NAMES:
+            if frame.pair is not None:
+                self.reader.removed(frame.pair, "")
             self._close_all(stack, frame.key_at)
             return self.edits, frame.key_at
         if frame.pair is not None:
+            self.reader.removed(frame.pair, "")
             self._close_all(stack, begin)
             return self.edits, begin
         if not frame.is_object and frame.strings and len(frame.strings) == 1:
@@ -440,6 +453,11 @@ class _Walk:
             self._string(begin, end, inner, cut=True)
         self._close_all(stack, end)
         return self.edits, end
+
+    def _ends(self, frame: _Frame) -> tuple[list[Edit], int]:
+        """End the text before a key whose secret value is cut."""
+        self.reader.removed(frame.key, "")
+        return self.edits, frame.key_at
 
     def _cut_off(self, stack: list[_Frame], last_end: int, size: int) -> tuple[list[Edit], int]:
         """End a text that is cut between strings."""

@@ -8,7 +8,7 @@ and URLs write them. Nothing is done where nothing was removed.
 
 import json
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from html import escape
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -123,15 +123,6 @@ class Known:
                 )
             for form in encoded:
                 forms[form] = None
-            if len(value) >= 8:
-                raw = value.encode("utf-8", "surrogatepass")
-                for shift in range(3):
-                    whole = b64encode(b"\0" * shift + raw).decode()
-                    # Only the characters that this value alone decides.
-                    first = (shift * 8 + 5) // 6
-                    last = ((shift + len(raw)) * 8) // 6
-                    if last - first >= 10:
-                        forms[whole[first:last]] = None
         return sorted(forms, key=len, reverse=True)
 
     def remove_from(self, text: str) -> str:

@@ -115,7 +115,7 @@ def judge_field(segment: str) -> int:
         return OPAQUE if joined in _OPAQUE else SAFE
     last = words[-1]
     if end < len(canonical) - 1 or verdict == TEXT:
-        if last in _ABOUT and end < len(canonical) - 1:
+        if end < len(canonical) - 1 and (last in _ABOUT or (last == "hint" and verdict == TEXT)):
             return SAFE
         if last in ("id", "ids") and words[-2] in ("token", "key") and len(words) <= 3:
             return verdict if {"access", "secret", "password"}.intersection(words) else SAFE
@@ -123,7 +123,8 @@ def judge_field(segment: str) -> int:
         if words[0] in _ABOUT_FIRST:
             return SAFE
         if last in ("token", "tokens") and (
-            words[-2] in _PIECES_FIRST or (last == "tokens" and words[-2] in _COUNTED_FIRST)
+            words[-2] in _PIECES_FIRST
+            or (last == "tokens" and (words[-2] in _COUNTED_FIRST or words[-2] in _ABOUT_FIRST))
         ):
             return SAFE
         if last == "cookies" and words[0] == "accept":
@@ -237,11 +238,6 @@ def judge_query(segment: str) -> int:
     return verdict
 
 
-def judge_form(segment: str) -> int:
-    """Judge one segment of a name in a form's body: there everything is text."""
-    return judge_field(segment)
-
-
 def _listed(globs: Iterable[str]) -> Callable[[str], bool]:
     """Make a test of a name against globs that have a star at their ends only."""
     exact = {glob for glob in globs if "*" not in glob}
@@ -264,13 +260,19 @@ _is_harmless_header = _listed(rules.HARMLESS_HEADERS)
 _is_listed_header = _listed(rules.HEADERS)
 
 
+_COUNTS = ("count", "type", "name", "limit", "remaining", "used", "usage", "length", "expires", "ttl", "consent")
+
+
 def judge_header(name: str) -> int:
     """Judge a header's name, in lower case."""
     if _is_listed_header(name):
         return ALL
     if _is_harmless_header(name):
         return SAFE
-    for word in words_of(name):
+    words = words_of(name)
+    if words and words[-1] in ("tokens", *_COUNTS) and judge_field(name) == SAFE:
+        return SAFE
+    for word in words:
         if word in _HEADER_WORDS or (word.endswith("s") and word[:-1] in _HEADER_WORDS):
             return ALL
         if word.startswith("auth") and not word.startswith(("author", "authentic")):

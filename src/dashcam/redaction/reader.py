@@ -8,6 +8,7 @@ import re
 
 from dashcam.redaction.decoding import Unreadable
 from dashcam.redaction.formats import (
+    FormNames,
     redact_csv,
     redact_events,
     redact_lines,
@@ -19,12 +20,20 @@ from dashcam.redaction.formats import (
 from dashcam.redaction.json_text import NotJson, check, json_edits
 from dashcam.redaction.known import Known
 from dashcam.redaction.names import REDACTED, Rules
-from dashcam.redaction.places import FIRST_SHAPE, KIND_BITS, TAG, find_places
+from dashcam.redaction.places import (
+    FIRST_SHAPE,
+    KIND_BITS,
+    NAME,
+    TAG,
+    find_places,
+    name_before,
+)
 from dashcam.redaction.scrub import apply, scrub_edits
 from dashcam.redaction.work import MOST_DEPTH, MOST_PLACES, TooMuch, Work
 
 NAME_CHARACTERS = 100
 
+MANY_PLACES = 256
 _KIND = (1 << KIND_BITS) - 1
 _EVENT = re.compile(r"\ufeff?(?:(?:data|event|id|retry):|:|data\r?\n)")
 _FORM = re.compile(
@@ -73,9 +82,39 @@ class Reader:
         if len(text) < 4:
             return []
         found = find_places(text, self.fields.safe, self.query.safe, MOST_PLACES)
+        for _ in range(4):
+            # Of a text full of names that are new the harmless ones are learned first.
+            if len(found) < MANY_PLACES or not self._learn(text, found):
+                break
+            found = find_places(text, self.fields.safe, self.query.safe, MOST_PLACES)
         if shapes_only:
             return [place for place in found if place & _KIND >= FIRST_SHAPE]
         return found
+
+    def _learn(self, text: str, places: list[int]) -> bool:
+        """Judge the names at places; tell whether one of them is now known to be safe."""
+        known = len(self.fields.safe) + len(self.query.safe)
+        names: set[tuple[str, bool]] = set()
+        for place in places:
+            at, kind = place >> KIND_BITS, place & _KIND
+            if kind == NAME:
+                named = name_before(text, at)
+                if named is not None:
+                    names.add((named[0], named[1] > 0 and text[named[1] - 1] in "?&#;"))
+            elif kind == TAG:
+                names.add((_TAG_NAME.match(text, at + 1)[0], False))  # type: ignore[index]
+        if self.work.units < 2 * len(names):
+            return False
+        self.work.spend(len(names))
+        for name, in_query in names:
+            (self.query if in_query else self.fields).verdict(name)
+        return len(self.fields.safe) + len(self.query.safe) > known
+
+    def _short(self, text: str, places: list[int]) -> tuple[str, list[int]]:
+        """Give the part of a text up to the last place that is known, and its places."""
+        self.shortened = True
+        end = places[-1] >> KIND_BITS
+        return text[:end], [place for place in places if place >> KIND_BITS < end]
 
     def value(
         self,
@@ -102,8 +141,7 @@ class Reader:
         if not places:
             return self._cut_end(text) if cut else text
         if len(places) >= MOST_PLACES:
-            text, cut = text[: places[-1] >> KIND_BITS], True
-            self.shortened = True
+            text, places, cut = *self._short(text, places), True
         work = self.work
         work.spend(5)
         if work.depth >= MOST_DEPTH or work.nested < len(text):
@@ -149,24 +187,29 @@ class Reader:
                 except Unreadable:
                     pass
         if "=" in bare and _FORM.match(bare) is not None and "://" not in bare.partition("=")[0]:
-            return redact_pairs(text, self, self.query if bare[:1] == "?" else self.fields, cut=cut)
+            is_form = "&" in bare or bare[:1] == "?"
+            return redact_pairs(text, self, FormNames(self) if is_form else self.fields, cut=cut)
         if "\n" in text:
             table = redact_csv(text, self, cut=cut)
-            if table != text:
-                text, places = table, self.places(table)
+            if table is not None:
+                return table
         return self._free(text, places, cut=cut)
 
     def _free(self, text: str, places: list[int], *, cut: bool) -> str:
         embedded = text
-        if any(place & _KIND == TAG for place in places):
-            at = next(place >> KIND_BITS for place in places if place & _KIND == TAG)
+        read: list[tuple[int, int]] = []
+        markup = _ELEMENT.search(text)
+        if markup is not None:
+            at = markup.start()
             tail = redact_xml(text[at:], self, cut=cut, strict=False)
             if tail != text[at:]:
                 embedded = text[:at] + tail
         if _EMBEDS_JSON.search(embedded) is not None:
-            embedded = self._embedded(embedded, cut=cut)
+            embedded, read = self._embedded(embedded, cut=cut)
         if embedded != text:
             places = self.places(embedded)
+        if read:
+            places = [place for place in places if not _lies_in(place >> KIND_BITS, read)]
         redacted = apply(embedded, scrub_edits(embedded, places, self, cut=cut))
         return self._cut_end(redacted) if cut and redacted == embedded else redacted
 
@@ -175,10 +218,11 @@ class Reader:
         places = self.places(text)
         return apply(text, scrub_edits(text, places, self, cut=False)) if places else text
 
-    def _embedded(self, text: str, *, cut: bool) -> str:
-        """Redact JSON that stands in free text."""
+    def _embedded(self, text: str, *, cut: bool) -> tuple[str, list[tuple[int, int]]]:
+        """Redact JSON that stands in free text; give also where it now stands."""
         parts: list[str] = []
-        kept = at = 0
+        read: list[tuple[int, int]] = []
+        kept = at = size = 0
         for _ in range(32):
             match = _EMBEDS_JSON.search(text, at)
             if match is None:
@@ -198,11 +242,12 @@ class Reader:
             except (NotJson, Unreadable):
                 at = begin + 1
                 continue
-            if redacted != inner:
-                parts += (text[kept:begin], redacted)
-                kept = end
-            at = end
-        return "".join((*parts, text[kept:])) if parts else text
+            parts += (text[kept:begin], redacted)
+            size += begin - kept
+            read.append((size, size + len(redacted)))
+            size += len(redacted)
+            kept = at = end
+        return "".join((*parts, text[kept:])), read
 
     def json(self, text: str, *, cut: bool) -> str:
         """Redact a JSON text.
@@ -221,8 +266,9 @@ class Reader:
                 return text
             self.work.spend(5)
         if len(places) >= MOST_PLACES:
-            bare, cut = bare[: places[-1] >> KIND_BITS], True
-            self.shortened = True
+            whole = bare is text
+            bare, places, cut = *self._short(bare, places), True
+            text = bare if whole else text
         edits, end = json_edits(bare, places, self, cut=cut)
         redacted = apply(bare[:end], [edit for edit in edits if edit[0] < end])
         if bare is text or redacted == text:
@@ -290,12 +336,18 @@ class Reader:
         return self.value(text) != text
 
 
+_ELEMENT = re.compile(r"<[A-Za-z_][\w:.-]{0,100}(?:\s[^<>]{0,1000})?/?>")
 _MARKUP = re.compile(r"<[?!A-Za-z]")
+_TAG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\x80-\U0010ffff-]{0,63}")
 _BLANKS = re.compile(r"[\s,\x1e]*")
 _BEGINNING = re.compile(
     r"(?i)(?:(?:bearer|basic|digest|token)[ \t]+|[?&\s\"'{,]"
     r"(?:password|passwd|pwd|secret|token|api[_-]?key|pin|ssn|otp|cvv)[\"']?\s?[=:]\s?[\"']?)(?P<rest>[^\s\"'&]{1,120})\Z"
 )
+
+
+def _lies_in(at: int, spans: list[tuple[int, int]]) -> bool:
+    return any(begin <= at < end for begin, end in spans)
 
 
 def _may_be_json(bare: str) -> bool:

@@ -15,6 +15,7 @@ from dashcam.exchange import Exchange
 from dashcam.redaction import media as kinds
 from dashcam.redaction.decoding import Unreadable, declared_in_xml, decode_text, decompress
 from dashcam.redaction.formats import (
+    FormNames,
     redact_csv,
     redact_events,
     redact_lines,
@@ -399,27 +400,28 @@ class _Redaction:
             return self._json(text, cut)
         if claims == kinds.LINES:
             try:
-                return redact_fragments(redact_lines(text, reader, cut=cut), reader)
+                return redact_lines(redact_fragments(text, reader), reader, cut=cut)
             except Unreadable:
                 return self._json(text, cut)
         if claims == kinds.EVENTS:
             if text.lstrip("\ufeff \r\n")[:1] in ("{", "["):
                 return reader.value(text, cut=cut, claims=True)
-            return redact_fragments(redact_events(text, reader, cut=cut), reader)
+            return redact_events(redact_fragments(text, reader), reader, cut=cut)
         if claims == kinds.FORM:
             if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[", "<", '"') or text.startswith("data:"):
                 return reader.value(text, cut=cut)
-            return redact_pairs(text, reader, reader.query, cut=cut)
+            return redact_pairs(text, reader, FormNames(reader), cut=cut)
         if claims == kinds.XML:
             if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
                 return self._json(text, cut)
             return redact_xml(text, reader, cut=cut, strict=True)
         if claims == kinds.CSV:
-            text = redact_csv(text, reader, cut=cut)
-        redacted = reader.value(text, cut=cut)
-        if text.startswith(("data:", "event:", "id:", ":")):
-            redacted = redact_fragments(redacted, reader)
-        return redacted
+            table = redact_csv(text, reader, cut=cut)
+            if table is not None:
+                return table
+        if text.startswith(("data:", "event:", "id:", ":", "\ufeffdata:")):
+            text = redact_fragments(text, reader)
+        return reader.value(text, cut=cut)
 
     def _json(self, text: str, cut: bool) -> str:
         """Redact what claims to be JSON: it may also be lines of it, events, or several values.
@@ -440,13 +442,13 @@ class _Redaction:
                 pass
         if bare[:1] in ("{", "[", "\x1e"):
             try:
-                return redact_fragments(redact_lines(text, reader, cut=cut), reader)
+                return redact_lines(redact_fragments(text, reader), reader, cut=cut)
             except Unreadable:
                 redacted = reader.several(bare, cut=cut)
                 if redacted is not None:
                     return redacted
         elif bare.startswith(("data:", "event:", "id:", "retry:", ":")):
-            return redact_fragments(redact_events(text, reader, cut=cut), reader)
+            return redact_events(redact_fragments(text, reader), reader, cut=cut)
         raise Unreadable("not JSON")
 
     def _columns(self) -> None:
@@ -460,8 +462,7 @@ class _Redaction:
                 if column in hidden:
                     text = None
                 else:
-                    where = "path" if column == "path" else f"header:{column}"
-                    text = self._value(text, where)
+                    text = self._value(text, _NAMED_AFTER[column])
             except Exception as error:
                 text = None
                 self._failed(f"{column}:*", error)
@@ -504,7 +505,10 @@ class _Redaction:
         kinds_ = self._personal & frozenset(PERSONAL)
         self._change(lambda text: remove_personal(text, kinds_), "personal")
         if "ip" in kinds_ and self._exchange.client_ip:
-            self._exchange.client_ip = network_of(self._exchange.client_ip)
+            network = network_of(self._exchange.client_ip)
+            if network != self._exchange.client_ip:
+                self._exchange.client_ip = network
+                self._removed.add("client_ip:personal")
 
     def _change(self, change: Callable[[str], str], name: str) -> None:
         """Change every text of the exchange; note where something was changed."""
@@ -539,12 +543,20 @@ class _Redaction:
                 self._failed(f"{column}:*", error)
         if exchange.tags:
             try:
-                exchange.tags = _change_in(exchange.tags, change)
+                tags = _change_in(exchange.tags, change)
+                if tags != exchange.tags:
+                    exchange.tags = tags
+                    self._removed.add(f"tag:{name}")
             except Exception as error:
                 exchange.tags = {}
                 self._failed("tags:*", error)
 
 
+_NAMED_AFTER = {
+    "path": "path", "host": "header:host", "user_agent": "header:user-agent",
+    "request_id": "header:x-request-id",
+}  # fmt: skip
+"""What `redacted` calls a column in which something was found."""
 _TEXT_COLUMNS = (
     ("path", "path"), ("query", "query"), ("host", "host"), ("user_agent", "user_agent"),
     ("request_id", "request_id"), ("request_body", "body"), ("response_body", "response_body"),

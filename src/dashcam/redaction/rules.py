@@ -24,7 +24,7 @@ NUMBERS: tuple[str, ...] = (
 """Secret as words of a name; numbers go as well."""
 
 TEXTS: tuple[str, ...] = (
-    "token", "jwt", "bearer", "authorization", "basic auth", "cookie", "csrf", "xsrf", "cred",
+    "token", "id token hint", "jwt", "bearer", "authorization", "basic auth", "cookie", "csrf", "xsrf", "cred",
     "api key", "access key", "secret key", "encryption key", "signing key", "ssh key", "account key",
     "shared key", "master key", "auth key", "session key", "service key", "certificate key",
     "license key", "subscription key", "function key", "key material", "session id", "session token",
@@ -77,14 +77,6 @@ HARMLESS_HEADERS: tuple[str, ...] = (
     "accept-signature", "x-token-type",
 )  # fmt: skip
 """Headers with such a word that hold no secret; globs."""
-
-URL_HEADERS: tuple[str, ...] = (
-    "location", "content-location", "referer", "link", "refresh", "destination", "x-original-uri",
-    "x-original-url", "x-forwarded-uri", "x-rewrite-url", "hx-current-url", "hx-redirect",
-    "hx-location", "hx-push-url", "x-accel-redirect", "x-waws-unencoded-url", "x-request-uri",
-)  # fmt: skip
-"""Headers that are URLs: their queries and fragments are read as queries. Any other header in
-which a query, a name with a value or a shape stands is read as text."""
 
 ABOUT: tuple[str, ...] = (
     "type", "types", "count", "counts", "limit", "limits", "length", "len", "size", "sizes", "usage",

@@ -17,12 +17,12 @@ from dashcam.redaction.places import (
     FIRST_SHAPE,
     KIND_BITS,
     NAME,
-    TAG,
+
     UNKNOWN,
     WORD,
     name_before,
 )
-from dashcam.redaction.shapes import SHAPES, is_mixed, is_opaque
+from dashcam.redaction.shapes import SHAPES, Shape, is_mixed, is_opaque
 
 from dashcam.redaction.work import TooMuch
 
@@ -49,8 +49,8 @@ _SCHEME = re.compile(
 _SPACED = re.compile(r"\s")
 _PROSE = re.compile(r"[A-Za-z_\u00c0-\U0010ffff][A-Za-z_.\u00c0-\U0010ffff()\[\]|]*[!?.,:]?")
 _NOTHING = re.compile(
-    r"(?i)(?:(?:your|my|some|the|insert|enter)[-_ ]?[a-z_-]*|\?|:[a-z_]+|\$\d|#[0-9a-f]{3,8}|include|omit|same-origin"
-    r"|none|null|nil|undefined|true|false|yes|no|\d{1,3}|\*+|x{3,}|\.{2,}|…|\[redacted\]?|\[filtered\]?"
+    r"(?i)(?:(?:your|my|some|the|insert|enter)[-_ ][a-z_-]*|\?|:[a-z_]+|\$\d|#[0-9a-f]{3,8}|include|omit|same-origin"
+    r"|none|null|nil|undefined|true|false|yes|no|\*+|x{3,}|\.{2,}|…|\[redacted\]?|\[filtered\]?"
     r"|<[^<>]{1,64}>?|\$\{?[a-z_]\w*\}?|\{\{?\s*[\w.\s]{0,64}\}?\}?|%\(?\w*\)?s?|%[sdr]|str|int|bool|string!?|-+|\"\"|'')"
 )
 _SOFT = re.compile(
@@ -59,6 +59,10 @@ _SOFT = re.compile(
     r"(?P<sign>[\"'`]{1,2},[ \t]{0,2}|[ \t]{1,4}(?:(?:is|was|->|=>)[ \t]{1,4})?|\r?\n[ \t]{0,8})"
 )
 _OPAQUE_RUN = re.compile(r"[^\s\"'`<>,;(){}\[\]]{6,}+")
+_YAML_PAIR = re.compile(
+    r"(?m)^[ \t-]{0,64}(?:name|key):[ \t]{0,8}[\"']?(?P<name>[\w.-]{1,100})[\"']?[ \t]{0,8}\r?\n"
+    r"[ \t]{0,64}(?:value|val):[ \t]{0,8}(?P<value>[^\s][^\r\n]*)"
+)
 _PARAMETERS = re.compile(r"\[parameters: ?[^\r\n]*")
 _INPUT_VALUE = re.compile(
     r"(?m)^(?P<loc>[^\s][^\r\n]{0,200})\r?\n[ \t]+[^\r\n]*?\binput_value=(?P<value>[^\r\n]*?)(?=, input_type=|\]?$)"
@@ -78,87 +82,18 @@ def scrub_edits(text: str, places: list[int], reader: "Reader", *, cut: bool) ->
         reader: whose names, work and findings count.
         cut: whether the text's end is missing; what may be the beginning of a secret goes then.
     """
-    edits: list[Edit] = []
-    examined = 0
-    unescaped = False
-    size = len(text)
-    for number, place in enumerate(places):
-        at, kind = place >> KIND_BITS, place & _KIND
-        if number % 4 == 0:
-            try:
-                reader.work.spend(4)
-            except TooMuch:
-                reader.work.end()
-                reader.shortened = True
-                edits.append((max(at, examined), size, ""))
-                break
-        if at < examined:
-            continue
-        if kind == NAME:
-            found = _named(text, at, reader, cut)
-        elif kind >= FIRST_SHAPE:
-            found = None
-            shape = SHAPES[kind - FIRST_SHAPE]
-            match = shape.pattern.match(text, at)
-            if match is None:
-                if cut and size - at < 64:
-                    found = _cut_shape(text, at, shape.kind)
-            else:
-                begin, end = match.span("secret")
-                if begin >= 0:
-                    if (cut and end == size) or shape.check is None or shape.check(match["secret"]):
-                        found = (begin, end, shape.kind, True)
-                    elif shape.kind != "bearer":
-                        examined = end
-                elif shape.kind == "url_password":
-                    user = match["user"]
-                    if user is not None and len(user) >= 10 and is_opaque(user):
-                        found = (*match.span("user"), shape.kind, True)
-                    elif cut and match.end() == at + 3:
-                        found = _cut_url(text, at + 3)
-                else:
-                    if cut and size - match.end() < 64 and _SPACED.search(text, match.end()) is None:
-                        found = (at, size, shape.kind, False)
-                    elif shape.kind == "jwt":
-                        found = _encoded_json(text, match, reader, cut)
-                    elif cut and match.end() == size:
-                        found = (at, size, shape.kind, True)
-                    if found is None:
-                        examined = max(examined, match.end())
-        elif kind == WORD:
-            found = _soft(text, at, reader, cut)
-        elif kind == ESCAPE:
-            if text[at] == "\\":
-                if unescaped:
-                    continue
-                unescaped = True
-            edit = _escaped(text, at, examined, reader, cut)
-            if edit is not None:
-                edits = [each for each in edits if each[1] <= edit[0]]
-                edits.append(edit)
-                examined = edit[1]
-            else:
-                examined = max(examined, at)
-            continue
-        else:
-            continue
-        if found is None:
-            continue
-        begin, end, name, certain = found
-        if end <= begin:
-            continue
-        if begin < examined:
-            begin = examined
-            if end <= begin:
-                continue
-        value = text[begin:end]
-        reader.removed(name, value, certain=certain)
-        edits.append((begin, end, REDACTED))
-        examined = end
+    scrubber = _Scrubber(text, reader, cut=cut)
+    scrubber.run(places)
+    edits = scrubber.edits
     if "[parameters: " in text:
         for match in _PARAMETERS.finditer(text):
             reader.removed("parameters", "")
             edits.append((match.start(), match.end(), f"[parameters: {REDACTED}]"))
+    if "value:" in text or "val:" in text:
+        for match in _YAML_PAIR.finditer(text):
+            if reader.fields.verdict(match["name"]) >= TEXT:
+                reader.removed(match["name"], match["value"].strip("\"' "), certain=False)
+                edits.append((*match.span("value"), REDACTED))
     if "input_value=" in text:
         for match in _INPUT_VALUE.finditer(text):
             if match["value"] in ("{}", "None", "[]", "''", ""):
@@ -167,6 +102,101 @@ def scrub_edits(text: str, places: list[int], reader: "Reader", *, cut: bool) ->
                 reader.removed(match["loc"].rpartition(".")[2], match["value"].strip("'\""))
                 edits.append((*match.span("value"), REDACTED))
     return edits
+
+
+class _Scrubber:
+    """One way through the places of one text."""
+
+    def __init__(self, text: str, reader: "Reader", *, cut: bool) -> None:
+        self.text = text
+        self.reader = reader
+        self.cut = cut
+        self.edits: list[Edit] = []
+        self.examined = 0
+        """Where the part ends that was examined: no place before it is looked at again."""
+        self.unescaped = False
+
+    def run(self, places: list[int]) -> None:
+        """Find what must go at each place; what would take too long goes as a whole."""
+        spend = self.reader.work.spend
+        for number, place in enumerate(places):
+            at, kind = place >> KIND_BITS, place & _KIND
+            try:
+                if number % 4 == 0:
+                    spend(4)
+                if at >= self.examined:
+                    self._look(at, kind)
+            except TooMuch:
+                self.reader.work.end()
+                self.reader.shortened = True
+                begin = self.examined if kind == ESCAPE else max(at, self.examined)
+                self.edits.append((begin, len(self.text), ""))
+                return
+
+    def _look(self, at: int, kind: int) -> None:
+        text, reader, cut = self.text, self.reader, self.cut
+        if kind == NAME:
+            found = _named(text, at, reader, cut)
+        elif kind == WORD:
+            found = _soft(text, at, reader, cut)
+        elif kind == ESCAPE:
+            self._unescape(at)
+            return
+        elif kind >= FIRST_SHAPE:
+            found = self._shape(at, SHAPES[kind - FIRST_SHAPE])
+        else:
+            return
+        if found is None:
+            return
+        begin, end, name, certain = found
+        begin = max(begin, self.examined)
+        if end <= begin:
+            return
+        name = name.rpartition("[")[2].strip("-[] ") or name
+        reader.removed(name, text[begin:end], certain=certain)
+        self.edits.append((begin, end, REDACTED))
+        self.examined = end
+
+    def _unescape(self, at: int) -> None:
+        if self.text[at] == "\\":
+            if self.unescaped:
+                return
+            self.unescaped = True
+        edit = _escaped(self.text, at, self.examined, self.reader, self.cut)
+        if edit is None:
+            self.examined = max(self.examined, at)
+            return
+        while self.edits and self.edits[-1][1] > edit[0]:
+            self.edits.pop()
+        self.edits.append(edit)
+        self.examined = edit[1]
+
+    def _shape(self, at: int, shape: Shape) -> "Found | None":
+        """Match a shape where one of its prefixes stands."""
+        text, cut, size = self.text, self.cut, len(self.text)
+        match = shape.pattern.match(text, at)
+        if match is None:
+            return _cut_shape(text, at, shape.kind) if cut and size - at < 64 else None
+        begin, end = match.span("secret")
+        if begin >= 0:
+            if (cut and end == size) or shape.check is None or shape.check(match["secret"]):
+                return begin, end, shape.kind, True
+            if shape.kind != "bearer":
+                self.examined = end
+            return None
+        if shape.kind == "url_password":
+            user = match["user"]
+            if user is not None and len(user) >= 10 and is_opaque(user):
+                return (*match.span("user"), shape.kind, True)
+            return _cut_url(text, at + 3) if cut and match.end() == at + 3 else None
+        found: Found | None = None
+        if cut and size - match.end() < 64 and _SPACED.search(text, match.end()) is None:
+            found = (at, size, shape.kind, False)
+        elif shape.kind == "jwt":
+            found = _encoded_json(text, match, self.reader, cut)
+        if found is None:
+            self.examined = max(self.examined, match.end())
+        return found
 
 
 Found = tuple[int, int, str, bool]
@@ -221,13 +251,16 @@ def _verdict(text: str, at: int, reader: "Reader") -> tuple[str, int, bool] | No
     return name, verdict, quoted
 
 
+_SOURCE = re.compile(r"\.(?:java|py|js|ts|tsx|jsx|go|rb|cs|c|cc|cpp|h|kt|php|rs|swift|scala|vue)\Z")
+
+
 def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     """Find the value behind a separator whose name is secret."""
     judged = _verdict(text, at, reader)
     if judged is None:
         return None
     name, verdict, quoted = judged
-    if verdict == SAFE:
+    if verdict == SAFE or _SOURCE.search(name) is not None:
         return None
     size = len(text)
     sign = _SIGN.match(text, at)
@@ -278,10 +311,8 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     if text.startswith("{{", begin):
         return None
     if first in "{[(<":
-        if first == "<":
-            inner = text.find("[", begin, begin + 64)
-            if inner < 0:
-                return None
+        if first == "<" and _REPR.match(text, begin) is None:
+            return None
         end = _bracket_end(text, begin, reader)
         return _checked_group(text, begin, end, name, verdict)
     block = _BLOCK.match(text, begin)
@@ -379,6 +410,7 @@ def _checked(
     return begin, end, name, certain
 
 
+_REPR = re.compile(r"<[A-Za-z]{1,40}:? ?[\[{(]")
 _GROUP_HARMLESS = re.compile(
     r"[\[{(]\s*(?:[\"']?(?:type|\$ref|description|anyOf|oneOf|allOf|format|title|required)[\"']?\s*:|[\]})])"
 )
@@ -442,6 +474,11 @@ def _soft(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
         return (start, end, word, True) if not is_prose(value) else None
     if sign[0] in "\"'`":
         return None
+    if at > 1 and text[at - 2 : at] == "--" and sign[0] == " " and text[begin] not in "-$<{":
+        flag = _RUN.match(text, begin)  # of a command line
+        if flag is None or flag[0].isupper() or flag[0] in ("/", "|"):
+            return None
+        return begin, flag.end(), word, True
     run = _OPAQUE_RUN.match(text, begin)
     if run is None:
         return None
@@ -490,6 +527,7 @@ def _escaped(
     text: str, at: int, examined: int, reader: "Reader", cut: bool
 ) -> Edit | None:
     """Look into a run in which quotes and signs are written with escapes; it is kept decoded."""
+    reader.work.spend(6)
     if text[at] == "\\":
         tail = text[at:]
         decoded = _ESCAPED.sub(lambda each: chr(int(each[1], 16)), tail)
@@ -537,7 +575,7 @@ _SENTENCE = re.compile(
 )
 _PROSE_WORD = re.compile(
     r"(?i)\b(?:required|must|should|blank|match|matches|invalid|valid|incorrect|common|short|least|characters|missing"
-    r"|expired|field|empty|value|taken|weak|unauthorized|null|allowed|wrong|between|contain|optional|reset|your|used|stored|for|the|is)\b"
+    r"|expired|empty|value|taken|weak|unauthorized|allowed|wrong|numeric|between|contain|optional|cannot|can't|don't)\b"
 )
 
 
