@@ -320,53 +320,50 @@ def test_what_is_plain(text):
 SECRET = "tok3n-4f8a91c2d7e3b5-08aQ"
 COOKIE = "k7f03b2d9e"
 PLAIN_NAMES = [b"accept", b"authorization", b"cookie", b"user-agent", b"host", b"set-cookie"]
-HEADER_NAMES = st.sampled_from(
-    [
-        *PLAIN_NAMES * 4,
-        *[b"x-request-id", b"referer", b"content-length", b"traceparent", b"x-odd\x01"],
-        *[b"x-api-key", b"Set-Cookie", b"proxy-authorization", b"content-encoding"],
-    ]
-)
+ODD_NAMES = [b"x-request-id", b"referer", b"content-length", b"traceparent", b"x-odd\x01"]
+SECRET_NAMES = [b"x-api-key", b"Set-Cookie", b"proxy-authorization"]
+HEADER_NAMES = st.sampled_from([*PLAIN_NAMES * 4, *ODD_NAMES, *SECRET_NAMES, b"content-encoding"])
 TRACE = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
-HEADER_VALUES = st.sampled_from(
-    [
-        *[b"a", b"12", b"", b'q"\\', TRACE, b"a c", b"text/html;q=0.9, */*;q=0.1"] * 20,
-        *[f"Bearer {SECRET}".encode(), f"a={COOKIE}; theme=dark".encode(), SECRET.encode()] * 7,
-        b"https://h/p",
-        f"a={COOKIE}; Path=/; HttpOnly".encode(),
-        f'Digest username="u", nonce="{SECRET}"'.encode(),
-        f"Custom Credential={SECRET}/a, Signature=0123456789abcdef0123".encode(),
-        b"Basic dXNlcjpwYXNzLTEyMzQ=",
-        b"Basic abc",
-        b"Bearer x",
-        b"a/b/c/d/e/f",
-        b"s=a%2Fk7f03b2d9e%zz",
-        b"https://u:p@h/p",
-        b"https://h/?token=x",
-        b"https://h/sk-abcdefghijkl",
-        b"\xe9",
-        b"a\tb",
-        b"\x00",
-    ]
-)
+COMMON_VALUES = [b"a", b"12", b"", b'q"\\', TRACE, b"a c", b"text/html;q=0.9, */*;q=0.1"]
+SECRET_VALUES = [f"Bearer {SECRET}".encode(), f"a={COOKIE}; theme=dark".encode(), SECRET.encode()]
+ODD_VALUES = [
+    b"https://h/p",
+    f"a={COOKIE}; Path=/; HttpOnly".encode(),
+    f'Digest username="u", nonce="{SECRET}"'.encode(),
+    f"Custom Credential={SECRET}/a, Signature=0123456789abcdef0123".encode(),
+    b"Basic dXNlcjpwYXNzLTEyMzQ=",
+    b"Basic abc",
+    b"Bearer x",
+    b"a/b/c/d/e/f",
+    b"s=a%2Fk7f03b2d9e%zz",
+    b"https://u:p@h/p",
+    b"https://h/?token=x",
+    b"https://h/sk-abcdefghijkl",
+    b"password: hunter22",
+    b"\xe9",
+    b"\xc3\xa9",
+    b"a\tb",
+    b"\x00",
+]
+HEADER_VALUES = st.sampled_from([*COMMON_VALUES * 20, *SECRET_VALUES * 7, *ODD_VALUES])
 HEADERS = st.lists(st.tuples(HEADER_NAMES, HEADER_VALUES), max_size=5)
-CONTENT_TYPES = st.sampled_from(
-    [
-        *[b"application/json"] * 12,
-        b"application/json; charset=utf-8",
-        b"application/problem+json",
-        b"image/png",
-        *[b"text/plain", b"text/html; charset=utf-8"] * 5,
-        b"text/plain; charset=latin-1",
-        b"text/event-stream",
-        b"text/csv",
-        b"application/xml",
-        b"application/x-www-form-urlencoded",
-        b"multipart/form-data; boundary=b",
-        b"",
-        None,
-    ]
-)
+TEXT_TYPES = [b"text/plain", b"text/html; charset=utf-8"]
+OTHER_TYPES = [
+    b"application/json; charset=utf-8",
+    b"application/problem+json",
+    b"image/png",
+    b"text/plain; charset=latin-1",
+    b"text/plain; charset=utf-16",
+    b"text/event-stream",
+    b"text/csv",
+    b"application/xml",
+    b"application/x-ndjson",
+    b"application/x-www-form-urlencoded",
+    b"multipart/form-data; boundary=b",
+    b"",
+    None,
+]
+CONTENT_TYPES = st.sampled_from([*[b"application/json"] * 12, *TEXT_TYPES * 5, *OTHER_TYPES])
 REPEATED = [
     form(value)
     for value in (SECRET, COOKIE)
@@ -388,25 +385,24 @@ TEXTS = st.sampled_from(
     ]
 )
 TEXT_BODIES = [
+    *[b"a page", "é\n".encode(), b"Bearer abcdefghij1", "pa\u017f\u017fword=x".encode()],
     *[
-        "a page",
-        "é\n",
-        "Bearer abcdefghij",
-        "pa\u017f\u017fword=x",
-        "\ufeffbom",
-        "\x00",
-        "\x1b[0m",
-        "a=1&b=2",
+        "\ufeffbom".encode(),
+        b"\x00",
+        b"a\0b\0c\0d\0",
+        b"\x1b[0m",
+        b"a=1&b=2",
+        b"\xe9",
+        b"caf\xe9 au lait",
     ],
-    *[
-        "data: a\n",
-        ": a\n",
-        "--b\r\nContent-Type: a\r\n\r\nx\r\n--b--",
-        "a\n--b\ncontent-x",
-        "---\na",
-        "<b>x</b>",
-    ],
-    *["sig=abcdefgh", "1;2", "a,password\n1,2\n", "name=password&content=hunter2"],
+    *[b"data: a\n", b": a\n", b"id: 1\n", b"---\na", b"<b>x</b>", b"<b>\n--x", b"\xff\xfea\0"],
+    b"--b\r\nContent-Type: a\r\n\r\nx\r\n--b--",
+    b'--b\r\nContent-Disposition: form-data; name="pin"\r\n\r\n1234\r\n--b--\r\n',
+    b'a\n--b\ncontent-disposition: form-data; name="f"; filename="x"\n\n1234\n--b--\n',
+    b'data: {"content": "my s"}\n\ndata: {"content": "k-abc1234567def"}\n\n',
+    *[b"sig=abcdefgh", b"1;2", b"a,password\n1,2\n", b"name=password&content=hunter2", b"a=%73ig"],
+    b"pin,a\n1234,2\n2345,3\n",
+    b'{"n": 1}\n{"n": 2}\n',
 ]
 PLAIN_BODIES = [b"", b"[]", b'{"model":"m","n":[1,-2.5e3,null,true]}', b' {"n" : "a\\n\\"b" }\n']
 BODIES = (
@@ -415,7 +411,7 @@ BODIES = (
     | st.sampled_from(PLAIN_BODIES)
     | json_bytes()
     | st.binary(max_size=30)
-    | st.sampled_from(TEXT_BODIES).map(str.encode)
+    | st.sampled_from(TEXT_BODIES)
     | st.sampled_from(REPEATED).map(lambda text: json.dumps([text]).encode())
 )
 SAID = st.none() | st.fixed_dictionaries(
@@ -446,6 +442,83 @@ def record_both(recorder: MemoryRecorder, capture: Capture) -> tuple[bytes | Non
     recorder.quick = True
     quick = quick_line(capture, "completed")
     return quick, lines[0]
+
+
+def finished(
+    recorder: MemoryRecorder,
+    *,
+    path: str = "/x",
+    query: bytes = b"",
+    headers: list[tuple[bytes, bytes]] | None = None,
+    types: tuple[bytes | None, bytes | None] = (None, None),
+    body: bytes = b"",
+    answer_headers: list[tuple[bytes, bytes]] | None = None,
+    answer: bytes = b"",
+    route: str = "/r",
+) -> Capture:
+    """Give an exchange that has ended well; headers are as they are, also with capitals."""
+    scope = http_scope("POST", path, query_string=query, path_template=route)
+    scope["headers"] = [*(headers or []), *content_type(types[0])]
+    capture = Capture.open(recorder, scope, None, None)
+    capture.request_chunk(body, final=True)
+    capture.request_complete = True
+    capture.respond(200, [*(answer_headers or []), *content_type(types[1])])
+    capture.response_body = answer or None
+    capture.response_bytes, capture.response_chunks = len(answer), 1
+    capture.duration_ns = capture.ttfb_ns = capture.began_ns
+    return capture
+
+
+@pytest.mark.parametrize("kind", [b"application/json", *TEXT_TYPES, *OTHER_TYPES], ids=repr)
+def test_each_body_under_each_content_type(kind):
+    """In a request and in an answer, alone and beside another content type."""
+    recorder = MemoryRecorder()
+    recorder.start()
+    try:
+        for body in (*TEXT_BODIES, *PLAIN_BODIES, json.dumps(REPEATED).encode()):
+            for types in ((kind, None), (None, kind)):
+                bodies = {"body" if types[0] else "answer": body}
+                for more in (
+                    [],
+                    [(b"content-type", b"text/plain")],
+                    [(b"Content-Type", b"image/png")],
+                ):
+                    capture = finished(
+                        recorder, types=types, headers=more, answer_headers=more, **bodies
+                    )
+                    quick, long = record_both(recorder, capture)
+                    assert quick is None or quick == long, (body, types, more)
+    finally:
+        recorder.close(timeout=0)
+
+
+@pytest.mark.parametrize("name", [*PLAIN_NAMES, *ODD_NAMES, *SECRET_NAMES, b"x-plain"])
+def test_each_value_in_each_header(name):
+    """In a request and in an answer, where it is repeated and where it isn't."""
+    recorder = MemoryRecorder()
+    recorder.start()
+    shapes_ = [shape.example.encode() for shape in shapes.SHAPES if shape.example.isprintable()]
+    try:
+        for value in (*COMMON_VALUES, *SECRET_VALUES, *ODD_VALUES, *shapes_):
+            for repeated in (
+                b"",
+                b"pass-1234",
+                SECRET.encode(),
+                COOKIE.encode(),
+                b"a/b/c/d/e/f",
+                b"abc",
+            ):
+                for where in ("headers", "answer_headers"):
+                    capture = finished(
+                        recorder,
+                        types=(None, b"text/plain"),
+                        answer=repeated,
+                        **{where: [(name, value)]},
+                    )
+                    quick, long = record_both(recorder, capture)
+                    assert quick is None or quick == long, (value, repeated, where)
+    finally:
+        recorder.close(timeout=0)
 
 
 @settings(max_examples=300)
@@ -583,25 +656,19 @@ PARTS = ("request_id", "path", "request_body", "answer_header", "response_body",
 def observed_with(recorder: MemoryRecorder, header: tuple[bytes, str], value: str, **said: str):
     """Give a finished exchange with a secret header, and texts in some of its parts."""
     text = {part: said.get(part, "x") for part in PARTS}
-    name, written = header
-    secret = (name, written.format(value).encode())
-    answer = [(b"content-type", b"text/plain"), (b"x-answer", text["answer_header"].encode())]
-    headers = [
-        (b"x-request-id", text["request_id"].encode()),
-        (b"content-type", b"application/json"),
-    ]
-    (answer if name == b"Set-Cookie" else headers).append(secret)
-    scope = http_scope("POST", f"/{text['path']}", query_string=b"a=" + text["query"].encode())
-    scope["headers"] = headers  # as they are, also with capitals
-    scope["path_template"] = f"/{text['route']}"
-    capture = Capture.open(recorder, scope, None, None)
-    capture.request_chunk(json.dumps([text["request_body"]]).encode(), final=True)
-    capture.request_complete = True
-    capture.respond(200, answer)
-    capture.response_body = text["response_body"].encode()
-    capture.response_bytes, capture.response_chunks = len(capture.response_body), 1
-    capture.duration_ns = capture.ttfb_ns = capture.began_ns
-    return capture
+    secret = [(header[0], header[1].format(value).encode())]
+    in_answer = header[0] == b"Set-Cookie"
+    return finished(
+        recorder,
+        path=f"/{text['path']}",
+        query=b"a=" + text["query"].encode(),
+        headers=[(b"x-request-id", text["request_id"].encode())] + ([] if in_answer else secret),
+        types=(b"application/json", b"text/plain"),
+        body=json.dumps([text["request_body"]]).encode(),
+        answer_headers=[(b"x-answer", text["answer_header"].encode())] + secret * in_answer,
+        answer=text["response_body"].encode(),
+        route=f"/{text['route']}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -611,6 +678,7 @@ def observed_with(recorder: MemoryRecorder, header: tuple[bytes, str], value: st
         (b"authorization", "token  {}"),
         (b"authorization", "{}"),
         (b"authorization", 'Custom a="1", b="{}"'),
+        (b"authorization", f'Custom {"the-longest-run-" * 5}, b="{{}}"'),
         (b"cookie", "a=b; c={}; d=e"),
         (b"cookie", 'c="{}"'),
         (b"cookie", "c=s%3A{}"),
@@ -654,14 +722,9 @@ def test_a_secret_header_that_is_repeated_nowhere_costs_no_long_way(name):
     recorder.start()
     try:
         for value in (SECRET, LONG):
-            headers = [
-                (name, (b"Bearer " if name == b"authorization" else b"a=") + value.encode()),
-                (b"x-request-id", value[:12].encode()),
-            ]
-            capture = Capture.open(recorder, http_scope("GET", "/x", headers=headers), None, None)
-            capture.request_complete = True
-            capture.respond(200, [])
-            capture.duration_ns = capture.ttfb_ns = capture.began_ns
+            scheme = b"Bearer " if name == b"authorization" else b"a="
+            headers = [(name, scheme + value.encode()), (b"x-request-id", value[:12].encode())]
+            capture = finished(recorder, headers=headers)
             quick, long = record_both(recorder, capture)
             assert quick == long
     finally:
@@ -679,20 +742,80 @@ class Compiled(native.Observed if native is not None else object):
         return entry_of(self)
 
 
-ENTRY_PATHS = st.sampled_from(
-    ["/echo", "/a/{}/b", "/{}", "/é", '/a"b', "/\n", "/\ud800", "/a=1", "/sk-abcdefghijkl", "/x?a", "/" + "a/" * 300]
-)  # fmt: skip
-ENTRY_QUERIES = st.sampled_from(
-    [b"", b"a=1", b"a=1&b=2;c", b"token={}", b"a=%7B{}", b"a={}", b"sig={}", b"a=b=c", b"{}", b"\xe9=1", b"a=x:1"]
-)  # fmt: skip
+ENTRY_PATHS = [
+    *[
+        "/echo",
+        "/a/{}/b",
+        "/{}",
+        "/é",
+        '/a"b',
+        "/\n",
+        "/\ud800",
+        "/a=1",
+        "/sk-abcdefghijkl",
+        "/x?a",
+    ],
+    "/" + "a/" * 300,
+]
+ENTRY_QUERIES = [
+    *[b"", b"a=1", b"a=1&b=2;c", b"token={}", b"a=%7B{}", b"a={}", b"sig={}", b"a=b=c", b"{}"],
+    *[b"\xe9=1", b"a=x:1", b"a=password:{}", b"password:{}", b"a=1;a=my+password+is+{}", b"=&="],
+]
+ENTRY_HEADERS = [
+    [],
+    [(b"authorization", f"Bearer {SECRET}".encode())],
+    [(b"cookie", f"a={COOKIE}".encode())],
+    [(b"host", b"sk-abcdefghijkl")],
+    [(b"x-unheard-of-secret", SECRET.encode())],
+    [(b"authorization", b"Basic dTpwYXNzLTEyMzQ=")],
+]
+
+
+def request_both(recorder: SimpleNamespace, scope: dict, first: type) -> list[bytes]:
+    """Give what is noted of a request by three structs, one after the other."""
+    entries: list[bytes] = []
+    recorder.journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or 1)
+    for kind in (first, PythonObserved if first is Compiled else Compiled, Compiled):
+        Compiled.asked = 0
+        kind().begin_asgi(recorder, scope, 5, 0, "an id")
+    return entries
+
+
+def without_journal(**settings_: object) -> SimpleNamespace:
+    """Give what a struct needs of a recorder."""
+    inner = MemoryRecorder(**settings_)
+    return SimpleNamespace(constants=inner.constants, redactor=inner.redactor)
+
+
+@pytest.mark.parametrize("headers", ENTRY_HEADERS, ids=repr)
+def test_what_is_noted_of_a_request_in_flight(headers):
+    """It is the same, whoever judges the headers first."""
+    for path in ENTRY_PATHS:
+        for query in ENTRY_QUERIES:
+            for value in (SECRET, "hunter22x", "pass-1234", "x"):
+                scope = http_scope(
+                    "GET",
+                    path.format(value),
+                    headers=headers,
+                    query_string=query.replace(b"{}", value.encode()),
+                )
+                first = request_both(ENTRY_RECORDERS[0], scope, PythonObserved)
+                assert first[0] == first[1] == first[2], (path, query)
+    for path in ENTRY_PATHS:
+        scope = http_scope("GET", path.format(SECRET), headers=headers)
+        entries = request_both(without_journal(), scope, Compiled)
+        assert entries[0] == entries[1] == entries[2], path
+
+
+ENTRY_RECORDERS = [without_journal()]
 
 
 @settings(max_examples=300)
 @given(
     headers=HEADERS,
     time_ns=st.integers(0, (1 << 63) - 1),
-    path=ENTRY_PATHS,
-    query=ENTRY_QUERIES,
+    path=st.sampled_from(ENTRY_PATHS),
+    query=st.sampled_from(ENTRY_QUERIES),
     values=st.tuples(*[st.sampled_from(REPEATED)] * 3),
     status_code=st.integers(100, 599),
     personal=st.sampled_from([(), (), ("ip", "email")]),
@@ -700,9 +823,8 @@ ENTRY_QUERIES = st.sampled_from(
 def test_observed(headers, time_ns, path, query, values, status_code, personal):
     """Both structs are filled alike, and note the same of a request in flight."""
     entries: list[bytes] = []
-    journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or len(entries))
-    inner = MemoryRecorder(redact_personal=personal)
-    recorder = SimpleNamespace(journal=journal, constants=inner.constants, redactor=inner.redactor)
+    recorder = without_journal(redact_personal=personal)
+    recorder.journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or 1)
     headers = [*headers, (b"x-request-id", values[2].encode())]
     seen = []
     for kind in (PythonObserved, Compiled, Compiled):
@@ -727,22 +849,16 @@ def test_observed(headers, time_ns, path, query, values, status_code, personal):
 
 def test_the_common_request_is_noted_without_python():
     """Once its headers were judged; also with a query and secret headers."""
-    entries: list[bytes] = []
-    journal = SimpleNamespace(begin=lambda entry: entries.append(entry) or len(entries))
-    inner = MemoryRecorder()
-    recorder = SimpleNamespace(journal=journal, constants=inner.constants, redactor=inner.redactor)
     headers = [
         (b"host", b"example.test"),
         (b"authorization", f"Bearer {SECRET}".encode()),
         (b"cookie", f"session={COOKIE}; theme=dark".encode()),
         (b"x-request-id", b"4f8a91c2-d7e3"),
     ]
-    for _ in range(2):
-        Compiled.asked = 0
-        scope = http_scope("GET", "/items/4f8a91c2", headers=headers, query_string=b"page=2&q=abc")
-        Compiled().begin_asgi(recorder, scope, 5, 0, "an id")
+    scope = http_scope("GET", "/items/4f8a91c2", headers=headers, query_string=b"page=2&q=abc")
+    entries = request_both(without_journal(), scope, Compiled)
     assert Compiled.asked == 0
-    assert json.loads(entries[1])[5] == "/items/4f8a91c2"
+    assert json.loads(entries[2])[5] == "/items/4f8a91c2"
 
 
 LITERALS = [literal for literal, _ in places.TABLE]
@@ -817,6 +933,34 @@ def test_find_places(pieces, most):
     few = places.find_places_in_python(text, SAFE, QUERY_SAFE, most)
     assert len(few) == min(most, len(found))
     event("places" if found else "none")
+
+
+QUOTES = ["", '"', "'", "`", '\\"', '\\\\\\"', "&quot;", "&#x27;"]
+BLANKS = ["", " ", "\\n", "\\\\n", "\\\\\\\\t ", "\n", ")", "))", ") ", "\\r" * 8, "\\r" * 9, " ;"]
+
+
+@pytest.mark.parametrize("separator", [":", "=", "::", ":=", "==", "!=", "://", ":/", "=\\"])
+@pytest.mark.parametrize(
+    "name", ["name", "q", "nname", "unknown", "x" * 63, "x" * 64, "é", "a b", "1", "<", ""]
+)
+def test_names_in_their_surroundings(name, separator):
+    """Quoted and not, behind signs that tell a query, before blanks as strings have them."""
+    for before in ("", "?", "&", ";", "#", "\\", "a ", '"', "é"):
+        for opening in QUOTES:
+            for closing in {opening, "", '"', '\\"'}:
+                for blank in BLANKS:
+                    both_places(f"{before}{opening}{name}{closing}{blank}{separator}")
+
+
+@pytest.mark.parametrize("size", [1, *range(60, 68), 200])
+def test_tags(size):
+    """Those of names that are known, that aren't, and that are too long to be looked at."""
+    for letter in ("x", "é", "_", "-", ":", "n"):
+        for end in ("", ">", " a=1>", "/"):
+            both_places(f"<{'x' + letter * (size - 1)}{end}")
+            both_places(f"<{letter * size}{end}")
+    for tag in ("<name>", "<a", "<b>", "</a>", "<1a>", "<[a", "<$", "<", "a<"):
+        both_places(tag)
 
 
 @pytest.mark.parametrize("row", places.TABLE, ids=repr)

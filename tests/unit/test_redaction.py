@@ -318,7 +318,7 @@ def test_a_part_whose_redaction_fails_keeps_nothing(monkeypatch):
     )
 
 
-names = st.sampled_from(["password", "a", "api_key", "Token", "x y", "client_secret", "é"])
+names = st.sampled_from(["password", "a", "api_key", "x y", "client_secret", "é"])
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -338,7 +338,7 @@ def leaves(value):
 
 def redacted(key, value):
     """Under a secret name texts go; numbers go where they are what is secret; null and such stay."""
-    if key not in ("password", "api_key", "Token", "client_secret"):
+    if key not in ("password", "api_key", "client_secret"):
         return expected(value)
     kinds = (str, int, float) if key in ("password", "client_secret") else (str,)
     gone = any(

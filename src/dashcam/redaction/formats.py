@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from hashlib import sha256
 from html import escape, unescape
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
@@ -40,12 +41,13 @@ OMITTED = re.compile(r": \[dashcam: \d{1,20} bytes omitted\]")
 def redact_lines(text: str, reader: "Reader", *, cut: bool) -> str:
     """NDJSON, JSON Lines, JSON text sequences (RFC 7464): each line a text of its own."""
     lines = text.split("\n")
-    wanted = _Within(reader.places(text))
+    places = reader.places(text)
+    wanted = _Within(places)
     end = -1
     outside, reader.in_stream = reader.in_stream, True
     try:
         for number, line in enumerate(lines):
-            if number % 4 == 3 and not _may_go_on(reader, 4):
+            if number % 4 == 3 and places and not _may_go_on(reader, 5):
                 return "\n".join(lines[:number])
             begin, end = end + 1, end + 1 + len(line)
             bare = line.strip("\x1e\r \t")
@@ -97,6 +99,8 @@ class _Within:
         return at < len(places) and places[at] < end
 
 
+MOST_EVENTS = 8_192
+"""Events of a stream that are looked at one by one, besides the last 16 KB."""
 LAST_EVENTS = 12
 """Events at the end of a stream that are kept also where looking at all would take too long."""
 _BLOCKS = re.compile(r"((?:\r\n|\n|\r)(?:\r\n|\n|\r))")
@@ -106,41 +110,53 @@ _LINE_END = re.compile(r"(\r\n|\n|\r)")
 def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
     """Server-sent events (WHATWG HTML, 9.2): the data of an event is a text of its own."""
     mark = "\ufeff" if text.startswith("\ufeff") else ""
+    places = reader.places(text)
+    if not places and not cut:
+        return text
+    wanted = _Within(places)
+    many = next(islice(_BLOCKS.finditer(text), MOST_EVENTS, None), None)
+    if many is not None:
+        # The first ones, and the last ones: they tell how the stream ended, and what it used.
+        stop = many.end()
+        rest = text[stop:]
+        tail = _BLOCKS.split(rest[-16_384:])[2 if len(rest) > 16_384 else 0 :]
+        kept = "".join(tail)
+        first = redact_events(text[: many.start()], reader, cut=False) + many[0]
+        if len(kept) < len(rest):
+            reader.shortened = True
+            first += f": [dashcam: {len(rest) - len(kept)} bytes omitted]\n\n"
+        return first + redact_events(kept, reader, cut=cut)
     blocks = _BLOCKS.split(text[len(mark) :])
-    wanted = _Within(reader.places(text))
     out = [mark]
     end = len(mark)
+    number = 0
     skipped = 0
-    resume = len(blocks)
     outside, reader.in_stream = reader.in_stream, True
     try:
-        for number in range(0, len(blocks), 2):
+        while number < len(blocks):
             block = blocks[number]
             blank = blocks[number + 1] if number + 1 < len(blocks) else ""
-            begin, end = end, end + len(block)
-            end += len(blank)
-            if number < resume and skipped:
-                skipped += len(block) + len(blank)
-                continue
+            begin, end = end, end + len(block) + len(blank)
             last = cut and number == len(blocks) - 1
             try:
-                if number % 16 == 14:
-                    reader.work.spend(8)
+                if number % 8 == 6:
+                    reader.work.spend(6)
                 if block and (last or wanted.has(begin, end - len(blank))):
                     block = _event(block, reader, cut=last)
             except TooMuch:
                 reader.shortened = True
-                if skipped:  # the last ones took too long as well
+                if skipped:  # the last ones take too long as well
                     break
                 # The last events tell how the stream ended, and what it used.
                 reader.work.end()
-                resume = max(number + 2, len(blocks) - 2 * LAST_EVENTS) & ~1
-                skipped = len(block) + len(blank)
-                continue
-            if skipped and number >= resume:
+                resume = max(number + 2, (len(blocks) - 2 * LAST_EVENTS) & ~1)
+                skipped = len("".join(blocks[number:resume]))
+                end = begin + skipped
+                number = resume
                 out.append(f": [dashcam: {skipped} bytes omitted]\n\n")
-                skipped, resume = 0, len(blocks)
+                continue
             out += (block, blank)
+            number += 2
     finally:
         reader.in_stream = outside
     redacted = "".join(out)
@@ -152,7 +168,7 @@ def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
 
 def _event(block: str, reader: "Reader", *, cut: bool) -> str:
     pieces = _LINE_END.split(block)
-    reader.work.spend(2 + len(pieces) // 4)
+    reader.work.spend(14 + len(pieces))
     lines = pieces[0::2]
     ends = [*pieces[1::2], ""]
     at = [number for number, line in enumerate(lines) if _is_data(line)]
@@ -205,13 +221,13 @@ def redact_pairs(
     text: str, reader: "Reader", names: Names | FormNames, *, cut: bool = False
 ) -> str:
     """Forms and queries: `key=value&…`, also with `;`. What needs no change stays as it was."""
-    if not text:
+    if not text or not (cut or reader.places(text)):
         return text
     pieces = _PAIR_END.split(text)
     named = ""
     last = len(pieces) - 1
     for number in range(0, len(pieces), 2):
-        if number % 8 == 6 and not _may_go_on(reader, 6):
+        if number % 8 == 6 and not _may_go_on(reader, 16):
             return "".join(pieces[:number])
         pair = pieces[number]
         key, equals, value = pair.partition("=")
@@ -264,7 +280,7 @@ def _nested(value: str, reader: "Reader", *, cut: bool) -> str:
     redacted = reader.value(decoded, cut=cut)
     if redacted == decoded:
         return value
-    return quote(redacted, safe="/:[]?=@!$'()*,~")
+    return quote(redacted, safe="/:[]?=@!$'()*,~", errors="replace")
 
 
 _PART_NAME = re.compile(r'(?i)(?:^|[;\s])name\s*=\s*(?:"((?:[^"\\]|\\.){0,300})"|([^\s;"]{1,300}))')
@@ -290,7 +306,7 @@ def redact_multipart(data: bytes, reader: "Reader", boundary: str, *, cut: bool)
     out: list[str] = []
     at = begin + len(mark)
     while True:
-        if not _may_go_on(reader, 24):
+        if not _may_go_on(reader, 30):
             break
         if data.startswith(b"--", at):
             rest = data[at + 2 :]
@@ -318,8 +334,15 @@ def redact_multipart(data: bytes, reader: "Reader", boundary: str, *, cut: bool)
             raise Unreadable("multipart without its end")
         content = data[content_begin : max(next_mark, content_begin) if whole else len(data)]
         head = _text(data[head_begin:end_of_head])
-        out.append(line_end + reader.value(head, headers=True) + line_end * 2)
-        out.append(_part(head, content, reader, whole=whole) + (line_end if whole else ""))
+        try:
+            shown = reader.value(head, headers=True)
+            part = _part(head, content, reader, whole=whole)
+        except TooMuch:
+            reader.work.end()
+            reader.shortened = True
+            break
+        out.append(line_end + shown + line_end * 2)
+        out.append(part + (line_end if whole else ""))
         if not whole:
             break
         at = next_mark + len(blank) + len(mark)
@@ -450,7 +473,7 @@ class _Xml:
                 if (match["end"] or "").lower() != raw_until:
                     continue
                 raw_until = ""
-            if count % 4 == 3 and not _may_go_on(reader, 6):
+            if count % 4 == 3 and not _may_go_on(reader, 16):
                 if secret:
                     self._hide(secret_at, kept, secret_name)
                 return kept
@@ -576,6 +599,7 @@ class _Xml:
                 self.reader.removed(bare, text.strip(), certain=False)
                 self.edits.append((begin, end, REDACTED))
                 return
+        self.reader.work.spend(2 + 3 * text.count("&"))
         decoded = text if raw else unescape(text)
         redacted = self.reader.value(decoded, cut=cut)
         if redacted != decoded:
@@ -589,7 +613,7 @@ class _Xml:
         text, offset = token["attributes"], token.start("attributes")
         named = ""
         matches = [match for match in _ATTRIBUTE.finditer(text) if match["value"] is not None]
-        reader.work.spend(2 * len(matches))
+        reader.work.spend(8 + 5 * len(matches))
         for match in matches:
             if _local(match["name"]).lower() in _XML_NAMED or (
                 match["name"].lower() == "type" and tag.lower() == "input"
@@ -676,7 +700,7 @@ def redact_csv(text: str, reader: "Reader", *, cut: bool) -> str | None:
     if max(verdicts) == SAFE and not cut and not reader.places(text):
         return text
     for number, row in enumerate(table[1:], 1):
-        if number % 4 == 0 and not _may_go_on(reader, 4):
+        if number % 4 == 0 and not _may_go_on(reader, 8 + 4 * len(row)):
             del table[number:]
             changed = True
             break

@@ -8,6 +8,7 @@ each fragment goes what was removed from the whole.
 
 import json
 import re
+from json.decoder import scanstring
 from typing import TYPE_CHECKING
 
 from dashcam.redaction.json_text import NotJson
@@ -39,7 +40,7 @@ def redact_fragments(text: str, reader: "Reader") -> str:
     matches = list(_FRAGMENT.finditer(text))
     if len(matches) < 2:
         return text
-    reader.work.spend(len(matches) // 8)
+    reader.work.spend(len(matches) // 3)
     if not _may_hold(matches, text, reader):
         return text
     channels: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
@@ -48,7 +49,7 @@ def redact_fragments(text: str, reader: "Reader") -> str:
     for match in matches:
         begin = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
         if begin != line_begin:
-            reader.work.spend(1)
+            reader.work.spend(5)
             line_begin = begin
             end = text.find("\n", match.end())
             # Which of several answers or calls it belongs to: the indexes and ids of its event.
@@ -120,7 +121,7 @@ def _decoded(inner: str) -> str:
     if "\\" not in inner:
         return inner
     try:
-        return str(json.loads(f'"{inner}"', strict=False))
+        return scanstring(f'"{inner}"', 1, False)[0]
     except ValueError:
         return inner
 

@@ -7,6 +7,7 @@ strings is read by its own structure (see `reader`). Beyond RFC 8259, `NaN` and 
 import json
 import re
 from collections.abc import Iterator
+from json.decoder import scanstring
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,12 +69,16 @@ def check(text: str) -> None:
         _validate(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError) as error:
         # Lone surrogates are JSON, and JavaScript writes them; NaN is what Python writes.
-        if "\\ud" not in text and "\\uD" not in text and _CONSTANT.search(text) is None:
+        if "\\ud" not in text and "\\uD" not in text and not _has_constant(text):
             raise NotJson from error
         try:
             json.loads(text)
         except (ValueError, RecursionError):
             raise NotJson from error
+
+
+def _has_constant(text: str) -> bool:
+    return ("NaN" in text or "Infinity" in text) and _CONSTANT.search(text) is not None
 
 
 class _Frame:
@@ -154,7 +159,7 @@ class _Walk:
         spend = self.reader.work.spend
         for count, match in enumerate(tokens):
             if count % 8 == 7:
-                spend(4)
+                spend(8)
             inner = match[1]
             if inner is None:
                 sign = text[match.start()]
@@ -184,7 +189,7 @@ class _Walk:
                     frame = stack[-1]
                     if frame.is_object:
                         if not closed.is_object and closed.last and squeeze(frame.key) in _LISTS:
-                            self._name_pair(frame, squeeze(frame.key), closed.last)
+                            self._name_pair(frame, squeeze(frame.key), self._decoded(closed.last))
                         if frame.values and frame.values[-1][1] < 0:
                             frame.values[-1] = (frame.values[-1][0], match.end())
                         frame.key = ""
@@ -234,12 +239,12 @@ class _Walk:
         if "\\" not in inner:
             return inner
         try:
-            return str(json.loads(f'"{inner}"', strict=False))
+            return scanstring(f'"{inner}"', 1, False)[0]
         except ValueError:
             raise NotJson from None
 
     def _remove(self, begin: int, end: int, value: str, name: str, *, certain: bool) -> None:
-        self.reader.work.spend(2)
+        self.reader.work.spend(8)
         self.reader.removed(name, value, certain=certain)
         self.edits.append((begin, end, f'"{REDACTED}"'))
 
@@ -277,7 +282,7 @@ class _Walk:
                 frame.strings.append((begin, end, inner))
                 if self._names_secret(frame.strings[0][2]):
                     return  # the list's end tells whether they are a pair
-            frame.last = self._decoded(inner) if len(inner) <= 200 else ""
+            frame.last = inner if len(inner) <= 200 else ""
         if self._has_place(begin, end):
             self._string(begin, end, inner)
 
@@ -356,7 +361,7 @@ class _Walk:
                 continue
             depth += 1 if text[match.start()] in "{[" else -1
             if depth == 0:
-                self.reader.work.spend(count // 6)
+                self.reader.work.spend(count // 3)
                 return match.end()
         return -1
 
@@ -404,7 +409,7 @@ class _Walk:
         return words[-1:] in (["auth"], ["authentication"]) or frame.owner == "security"
 
     def _remember(self, begin: int, end: int, name: str, verdict: int, value: Any = None) -> None:
-        self.reader.work.spend(4)
+        self.reader.work.spend(15)
         if value is None:
             try:
                 value = json.loads(self.text[begin:end])

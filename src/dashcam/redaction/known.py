@@ -116,9 +116,9 @@ class Known:
                     json.dumps(value)[1:-1],
                     json.dumps(in_json, ensure_ascii=False)[1:-1],
                     escape(value),
-                    quote(value, safe=""),
-                    quote(value),
-                    quote_plus(value),
+                    quote(value, safe="", errors="replace"),
+                    quote(value, errors="replace"),
+                    quote_plus(value, errors="replace"),
                     repr(value)[1:-1],
                 )
             for form in encoded:

@@ -5,6 +5,7 @@ in its strings and fields is read in the same way again, to any depth within the
 """
 
 import re
+from bisect import bisect_right
 
 from dashcam.redaction.decoding import Unreadable
 from dashcam.redaction.formats import (
@@ -56,7 +57,7 @@ class Reader:
         known: where removed values are remembered.
     """
 
-    __slots__ = ("fields", "found", "headers", "in_stream", "known", "query", "shortened", "work")
+    __slots__ = ("fields", "found", "headers", "in_stream", "known", "lessons", "query", "shortened", "work")
 
     def __init__(self, rules: Rules, work: Work, known: Known) -> None:
         self.fields = rules.fields
@@ -66,6 +67,8 @@ class Reader:
         self.known = known
         self.found: set[str] = set()
         """Names of what was removed from the present part."""
+        self.lessons = 4
+        """How many times the names of a text are still learned before its places are looked at."""
         self.shortened = False
         """Whether the end of the present part isn't kept, because it would take too long."""
         self.in_stream = False
@@ -82,10 +85,8 @@ class Reader:
         if len(text) < 4:
             return []
         found = find_places(text, self.fields.safe, self.query.safe, MOST_PLACES)
-        for _ in range(4):
-            # Of a text full of names that are new the harmless ones are learned first.
-            if len(found) < MANY_PLACES or not self._learn(text, found):
-                break
+        # Of a text full of names that are new the harmless ones are learned first.
+        while len(found) >= MANY_PLACES and self.lessons and self._learn(text, found):
             found = find_places(text, self.fields.safe, self.query.safe, MOST_PLACES)
         if shapes_only:
             return [place for place in found if place & _KIND >= FIRST_SHAPE]
@@ -93,9 +94,10 @@ class Reader:
 
     def _learn(self, text: str, places: list[int]) -> bool:
         """Judge the names at places; tell whether one of them is now known to be safe."""
+        self.lessons -= 1
         known = len(self.fields.safe) + len(self.query.safe)
         names: set[tuple[str, bool]] = set()
-        for place in places:
+        for place in places[:1000]:
             at, kind = place >> KIND_BITS, place & _KIND
             if kind == NAME:
                 named = name_before(text, at)
@@ -103,9 +105,9 @@ class Reader:
                     names.add((named[0], named[1] > 0 and text[named[1] - 1] in "?&#;"))
             elif kind == TAG:
                 names.add((_TAG_NAME.match(text, at + 1)[0], False))  # type: ignore[index]
-        if self.work.units < 2 * len(names):
+        if self.work.units < 4 * len(names) + 1000:
             return False
-        self.work.spend(len(names))
+        self.work.spend(2 * len(names) + min(len(places), 1000))
         for name, in_query in names:
             (self.query if in_query else self.fields).verdict(name)
         return len(self.fields.safe) + len(self.query.safe) > known
@@ -143,7 +145,7 @@ class Reader:
         if len(places) >= MOST_PLACES:
             text, places, cut = *self._short(text, places), True
         work = self.work
-        work.spend(5)
+        work.spend(12 + len(text) // 200)
         if work.depth >= MOST_DEPTH or work.nested < len(text):
             self.found.add("*")
             return REDACTED
@@ -232,7 +234,7 @@ class Reader:
             end = _STRING.match(text, begin).end() if is_text else _json_end(text, begin)  # type: ignore[union-attr]
             ends = cut and (end < 0 or (is_text and end == len(text)))
             end = len(text) if ends else end
-            self.work.spend(2 + max(end - begin, 0) // 2000)
+            self.work.spend(6 + max(end - begin, 0) // 500)
             if end <= begin:
                 at = begin + 1
                 continue
@@ -264,7 +266,7 @@ class Reader:
             places = self.places(bare)
             if not places and not cut:
                 return text
-            self.work.spend(5)
+            self.work.spend(12)
         if len(places) >= MOST_PLACES:
             whole = bare is text
             bare, places, cut = *self._short(bare, places), True
@@ -297,9 +299,10 @@ class Reader:
             if at == size:
                 break
             end = _json_end(text, at) if text[at] in "{[" else -1
+            self.work.spend(((end if end > 0 else size) - at) // 100)
             if end < 0 and not cut:
                 return None
-            self.work.spend(3)
+            self.work.spend(6)
             try:
                 parts.append(self.json(text[at:] if end < 0 else text[at:end], cut=end < 0))
             except NotJson:
@@ -347,7 +350,8 @@ _BEGINNING = re.compile(
 
 
 def _lies_in(at: int, spans: list[tuple[int, int]]) -> bool:
-    return any(begin <= at < end for begin, end in spans)
+    number = bisect_right(spans, (at, 1 << 62)) - 1
+    return number >= 0 and at < spans[number][1]
 
 
 def _may_be_json(bare: str) -> bool:
@@ -370,7 +374,7 @@ def _json_end(text: str, begin: int) -> int:
             depth -= 1
             if depth <= 0:
                 return match.end() if depth == 0 else -1
-        if count > 20_000:
+        if count > 8_000:
             return -1
     return -1
 

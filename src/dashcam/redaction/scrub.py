@@ -123,7 +123,7 @@ class _Scrubber:
             at, kind = place >> KIND_BITS, place & _KIND
             try:
                 if number % 4 == 0:
-                    spend(4)
+                    spend(8)
                 if at >= self.examined:
                     self._look(at, kind)
             except TooMuch:
@@ -174,6 +174,13 @@ class _Scrubber:
     def _shape(self, at: int, shape: Shape) -> "Found | None":
         """Match a shape where one of its prefixes stands."""
         text, cut, size = self.text, self.cut, len(self.text)
+        if (
+            shape.kind == "url_password"
+            and text.find("@", at, at + 800) < 0
+            and not (cut and size - at < 800)
+        ):
+            return None  # the common URL
+        self.reader.work.spend(3)
         match = shape.pattern.match(text, at)
         if match is None:
             return _cut_shape(text, at, shape.kind) if cut and size - at < 64 else None
@@ -262,6 +269,7 @@ def _named(text: str, at: int, reader: "Reader", cut: bool) -> Found | None:
     name, verdict, quoted = judged
     if verdict == SAFE or _SOURCE.search(name) is not None:
         return None
+    reader.work.spend(12)
     size = len(text)
     sign = _SIGN.match(text, at)
     assert sign is not None
@@ -510,7 +518,7 @@ def _encoded_json(
     data = text[begin:end].rstrip("=").replace("+", "-").replace("/", "_")
     if len(data) < 12:
         return (begin, end, "jwt", False) if cut and end == len(text) else None
-    reader.work.spend(2)
+    reader.work.spend(8 + len(data) // 200)
     try:
         inner = urlsafe_b64decode(data + "=" * (-len(data) % 4)).decode()
     except (ValueError, Base64Error):
@@ -527,7 +535,7 @@ def _escaped(
     text: str, at: int, examined: int, reader: "Reader", cut: bool
 ) -> Edit | None:
     """Look into a run in which quotes and signs are written with escapes; it is kept decoded."""
-    reader.work.spend(6)
+    reader.work.spend(20)
     if text[at] == "\\":
         tail = text[at:]
         decoded = _ESCAPED.sub(lambda each: chr(int(each[1], 16)), tail)
@@ -546,7 +554,7 @@ def _escaped(
     redacted = reader.value(decoded, cut=cut and stop == len(text))
     if redacted == decoded:
         return (begin, stop, run)
-    return begin, stop, quote(redacted, safe="/:[]?=@!$'()*,~")
+    return begin, stop, quote(redacted, safe="/:[]?=@!$'()*,~", errors="replace")
 
 
 def looks_secret(value: str) -> bool:
