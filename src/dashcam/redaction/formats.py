@@ -14,6 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
+import msgspec
+
 from dashcam.redaction.decoding import Unreadable, decode_text
 from dashcam.redaction.json_text import NotJson, check
 from dashcam.redaction.names import (
@@ -35,19 +37,27 @@ from dashcam.redaction.work import TooMuch
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
+_check_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
 OMITTED = re.compile(r": \[dashcam: \d{1,20} bytes omitted\]")
 
 
 def redact_lines(text: str, reader: "Reader", *, cut: bool) -> str:
     """NDJSON, JSON Lines, JSON text sequences (RFC 7464): each line a text of its own."""
-    lines = text.split("\n")
     places = reader.places(text)
+    if not places and not cut and "\x1e" not in text:
+        try:
+            _check_lines(text)
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+            pass  # one by one: NaN, a lone surrogate, or no JSON
+        else:
+            return text
+    lines = text.split("\n")
     wanted = _Within(places)
     end = -1
     outside, reader.in_stream = reader.in_stream, True
     try:
         for number, line in enumerate(lines):
-            if number % 4 == 3 and places and not _may_go_on(reader, 5):
+            if number % 4 == 3 and not _may_go_on(reader, 5):
                 return "\n".join(lines[:number])
             begin, end = end + 1, end + 1 + len(line)
             bare = line.strip("\x1e\r \t")

@@ -1,6 +1,6 @@
 """How much work one exchange may make: a bound on what a hostile body can cost."""
 
-UNITS = 6_000
+UNITS = 5_000
 """Of about a microsecond each on a server of 2024, for all parts of one exchange. What each step
 costs was measured; `benchmarks/bench_redaction.py` finds the step that is charged too little."""
 GRACE = 600
