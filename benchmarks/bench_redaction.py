@@ -40,7 +40,11 @@ TYPES = {
 def wrapped(kind: str, text: str) -> str:
     """Make a body of a format out of a text, so that the format's own reader meets it."""
     if kind == "JSON":
-        return json.dumps({"a": text})[: SIZE - 2] + '"}' if not text.startswith(("[", "{", '"')) else text
+        return (
+            json.dumps({"a": text})[: SIZE - 2] + '"}'
+            if not text.startswith(("[", "{", '"'))
+            else text
+        )
     if kind == "events" and not text.startswith("data"):
         return f"data: {text}"
     if kind == "multipart" and not text.startswith("--B"):
@@ -58,9 +62,7 @@ def held(body: bytes, content_type: str, *, cut: bool, encoding: str = "") -> fl
         headers = [(b"content-type", content_type.encode())]
         if encoding:
             headers.append((b"content-encoding", encoding.encode()))
-        exchange = Exchange(
-            request_headers=headers, request_body=body, request_body_truncated=cut
-        )
+        exchange = Exchange(request_headers=headers, request_body=body, request_body_truncated=cut)
         began = time.thread_time()
         redactor.redact(exchange)
         best = min(best, (time.thread_time() - began) * 1e3)
@@ -83,13 +85,18 @@ def run() -> dict[str, tuple[float, str]]:
                     if took > worst.get(kind, (0.0, ""))[0]:
                         worst[kind] = (took, piece[:40] + (" (cut)" if cut else ""))
     bomb = gzip.compress(b"password=a " * (20 << 20 >> 3))
-    worst["gzip bomb"] = (held(bomb, "text/plain", cut=False, encoding="gzip"), f"{len(bomb)} bytes")
+    worst["gzip bomb"] = (
+        held(bomb, "text/plain", cut=False, encoding="gzip"),
+        f"{len(bomb)} bytes",
+    )
     return worst
 
 
 def main() -> None:
     """Print the worst time of each format."""
-    print(f"one hostile body of {SIZE >> 10} KB in redaction, {'compiled' if native else 'pure Python'}")
+    print(
+        f"one hostile body of {SIZE >> 10} KB in redaction, {'compiled' if native else 'pure Python'}"
+    )
     for kind, (took, piece) in run().items():
         print(f"  {kind:14} {took:6.1f} ms  {piece!r}")
 

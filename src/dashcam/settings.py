@@ -259,11 +259,28 @@ TABLE: tuple[Setting, ...] = (
         "content types whose bodies are kept; globs",
     ),
     Setting("redact_headers", (), _names, "additional headers to remove; globs"),
-    Setting("redact_fields", (), _names, "additional field names to redact (JSON, forms, XML, text); globs"),
+    Setting(
+        "redact_fields",
+        (),
+        _names,
+        "additional field names to redact (JSON, forms, XML, text); globs",
+    ),
     Setting("redact_query", (), _names, "additional query keys to redact; globs"),
-    Setting("replace_redact_headers", None, _optional_names, "headers to remove, replacing the defaults"),
-    Setting("replace_redact_fields", None, _optional_names, "field names to redact, replacing the defaults"),
-    Setting("replace_redact_query", None, _optional_names, "query keys to redact, replacing the defaults"),
+    Setting(
+        "replace_redact_headers", None, _optional_names, "headers to remove, replacing the defaults"
+    ),
+    Setting(
+        "replace_redact_fields",
+        None,
+        _optional_names,
+        "field names to redact, replacing the defaults",
+    ),
+    Setting(
+        "replace_redact_query",
+        None,
+        _optional_names,
+        "query keys to redact, replacing the defaults",
+    ),
     Setting(
         "redact_personal",
         (),

@@ -112,7 +112,9 @@ def test_the_patterns_are_found():
     names = " ".join(each.id for each in shipped())
     for part in (
         "redaction.scrub",
-        "redaction.formats",
+        "redaction.markup",
+        "redaction.named",
+        "redaction.shapes",
         "redaction.json_text",
         "failed_logs",
         "history",

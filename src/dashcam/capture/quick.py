@@ -43,7 +43,12 @@ def quick_line(observed: "Observation", outcome: str) -> bytes | None:
         model, input_tokens, output_tokens = found
     said = observed.said
     if said is not None:
-        if said.tags or said.personal or said.keep == "summary" or (said.keep is None and outcome in REFUSED):
+        if (
+            said.tags
+            or said.personal
+            or said.keep == "summary"
+            or (said.keep is None and outcome in REFUSED)
+        ):
             return None
         fields = said.fields
         if "cost" in fields:

@@ -7,6 +7,8 @@ Each step is bounded, whatever goes in. What can't be read as it claims to be is
 import re
 import zlib
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 MOST_ENCODINGS = 8
 
@@ -101,7 +103,7 @@ def _brotli(data: bytes, limit: int) -> tuple[bytes, bool]:
     return bytes(out), not decoder.is_finished()
 
 
-def _brotli_module() -> "object":
+def _brotli_module() -> Any:
     try:
         import brotli
 
@@ -109,9 +111,7 @@ def _brotli_module() -> "object":
     except ImportError:
         pass
     try:
-        import brotlicffi
-
-        return brotlicffi
+        return import_module("brotlicffi")
     except ImportError:
         raise Unreadable("br needs the brotli package") from None
 
@@ -248,4 +248,6 @@ def declared_in_xml(data: bytes) -> str | None:
     return match[1].decode() if match is not None else None
 
 
-_XML_ENCODING = re.compile(rb"<\?xml[^>]{0,100}?encoding\s{0,4}=\s{0,4}[\"']([A-Za-z0-9_.-]{1,40})[\"']")
+_XML_ENCODING = re.compile(
+    rb"<\?xml[^>]{0,100}?encoding\s{0,4}=\s{0,4}[\"']([A-Za-z0-9_.-]{1,40})[\"']"
+)

@@ -8,7 +8,7 @@ each fragment goes what was removed from the whole.
 
 import json
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING
 
 from dashcam.redaction.json_text import NotJson
@@ -84,9 +84,7 @@ def _may_hold(matches: list[re.Match[str]], text: str, reader: "Reader") -> bool
     return any(reader.places(_decoded("".join(each))) for each in texts.values() if len(each) > 1)
 
 
-def _channel(
-    fragments: list[tuple[int, int, str]], reader: "Reader"
-) -> list[tuple[int, int, str]]:
+def _channel(fragments: list[tuple[int, int, str]], reader: "Reader") -> list[tuple[int, int, str]]:
     decoded = [_decoded(each[2]) for each in fragments]
     whole = "".join(decoded)
     if len(whole) < 8 or not reader.places(whole):
@@ -121,7 +119,7 @@ def _decoded(inner: str) -> str:
     if "\\" not in inner:
         return inner
     try:
-        return scanstring(f'"{inner}"', 1, False)[0]
+        return str(scanstring(f'"{inner}"', 1, False)[0])
     except ValueError:
         return inner
 
@@ -157,5 +155,3 @@ def _gone(whole: str, redacted: str) -> list[tuple[int, int]]:
     if at < len(whole):
         spans.append((at, len(whole)))
     return spans
-
-

@@ -1,13 +1,14 @@
 """JSON texts, whole or cut anywhere: what is secret is replaced, the rest stays byte for byte.
 
 The text is walked once, string by string and bracket by bracket, without recursion. What lies in
-strings is read by its own structure (see `reader`). Beyond RFC 8259, `NaN` and `Infinity` are taken.
+strings is read by its own structure (see `reader`). Beyond RFC 8259, `NaN` and `Infinity`
+are taken.
 """
 
 import json
 import re
 from collections.abc import Iterator
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,9 +26,17 @@ from dashcam.redaction.names import (
     words_of,
 )
 from dashcam.redaction.places import KIND_BITS
-from dashcam.redaction.scrub import Edit, is_message, is_prose, looks_secret
+from dashcam.redaction.prose import is_prose, looks_secret
+from dashcam.redaction.schema import (
+    has_numbers,
+    is_message_value,
+    is_piece,
+    is_schema,
+    is_token_object,
+    texts_of,
+)
+from dashcam.redaction.scrub import Edit
 from dashcam.redaction.shapes import is_mixed
-
 from dashcam.redaction.work import TooMuch
 
 if TYPE_CHECKING:
@@ -46,7 +55,6 @@ _CONSTANT = re.compile(r"\b(?:NaN|-?Infinity)\b")
 _SIBLINGS = re.compile(
     r'"(?:logprob|logprobs|top_logprobs|token_logprobs|prob|probability|rank|special|token_id|tokenId|bytes|offsets?)"\s*+:'
 )
-_PIECE = re.compile(r"(?:[\s\u2581\u0120\u010a]|##)*+(?:[^\W\d_]{1,20}|\d{1,4}|[^\w\s]{1,8}|)[^\w\s]{0,3}\s*+")
 _SURE_PAIRS = frozenset(("type", "id", "k", "path", "label", "var"))
 """Keys that name a pair only where the name is a sure one: `{"type": "token"}` is none."""
 _LISTS = ("loc", "path", "field")
@@ -164,7 +172,12 @@ class _Walk:
             if inner is None:
                 sign = text[match.start()]
                 if sign in "{[":
-                    if frame.is_object and frame.verdict >= TEXT and frame.key and not self._is_open(frame):
+                    if (
+                        frame.is_object
+                        and frame.verdict >= TEXT
+                        and frame.key
+                        and not self._is_open(frame)
+                    ):
                         end = self._skip(tokens, match.end())
                         if end < 0:
                             self._remember(match.start(), size, frame.key, frame.verdict)
@@ -239,7 +252,7 @@ class _Walk:
         if "\\" not in inner:
             return inner
         try:
-            return scanstring(f'"{inner}"', 1, False)[0]
+            return str(scanstring(f'"{inner}"', 1, False)[0])
         except ValueError:
             raise NotJson from None
 
@@ -311,8 +324,8 @@ class _Walk:
                     if pieces or (self.reader.in_stream and is_piece(value)):
                         continue
                     self._remove(begin, stop, value, name, certain=False)
-            for begin, stop in frame.values or ():
-                stop = end if stop < 0 else stop
+            for begin, ends in frame.values or ():
+                stop = end if ends < 0 else ends
                 if frame.pair is not None or cut:
                     raw = text[begin:stop]
                     if raw[:1] in "{[" and frame.pair is not None:
@@ -327,15 +340,18 @@ class _Walk:
                         self._remove(begin, stop, raw, frame.pair, certain=False)
                 elif text[begin] == '"' and self._any_place(begin, stop):
                     self._string(begin, stop, text[begin + 1 : stop - 1])
-        elif frame.strings is not None and len(frame.strings) == 2:
-            if self._names_secret(frame.strings[0][2]):
-                begin, stop, inner = frame.strings[1]
-                value = self._decoded(inner)
-                if frame.count == 2 and (is_mixed(value) or (" " in value and not is_prose(value))):
-                    name = self._decoded(frame.strings[0][2])
-                    self._remove(begin, stop, value, name, certain=False)
-                elif self._any_place(begin, stop):
-                    self._string(begin, stop, inner)
+        elif (
+            frame.strings is not None
+            and len(frame.strings) == 2
+            and self._names_secret(frame.strings[0][2])
+        ):
+            begin, stop, inner = frame.strings[1]
+            value = self._decoded(inner)
+            if frame.count == 2 and (is_mixed(value) or (" " in value and not is_prose(value))):
+                name = self._decoded(frame.strings[0][2])
+                self._remove(begin, stop, value, name, certain=False)
+            elif self._any_place(begin, stop):
+                self._string(begin, stop, inner)
 
     def _names_secret(self, inner: str) -> bool:
         """Tell whether the first text of a list is a secret name, as in a pair."""
@@ -385,20 +401,22 @@ class _Walk:
         texts = texts_of(value)
         if frame.verdict == TEXT and not texts:
             return True
-        if not texts and not _numbers(value):
+        if not texts and not has_numbers(value):
             return True
-        if isinstance(value, dict) and _is_schema(value):
+        if isinstance(value, dict) and is_schema(value):
             return True
-        if isinstance(value, list) and all(map(_is_message, value)):
+        if isinstance(value, list) and all(map(is_message_value, value)):
             return True
         words = words_of(frame.key)
         if words and words[-1] in ("token", "tokens") and len(words) <= 2:
             if isinstance(value, dict):
-                return _is_token_object(value)
-            if isinstance(value, list) and all(map(_is_token_object, value)):
+                return is_token_object(value)
+            if isinstance(value, list) and all(map(is_token_object, value)):
                 return True
             return all(is_piece(text) for text in texts) and (
-                len(texts) > 1 or self.reader.in_stream or _SIBLINGS.search(self.text, frame.start) is not None
+                len(texts) > 1
+                or self.reader.in_stream
+                or _SIBLINGS.search(self.text, frame.start) is not None
             )
         return False
 
@@ -510,116 +528,4 @@ def _is_split(inner: str) -> bool:
     return (end - len(inner[:end].rstrip("\\"))) % 2 == 1
 
 
-def _is_message(value: Any) -> bool:
-    """Tell whether an element of a list is a validation's message."""
-    if isinstance(value, dict):
-        return "message" in value and all(
-            key in ("message", "code", "type", "error", "params") and not (isinstance(each, str) and is_mixed(each))
-            for key, each in value.items()
-        )
-    return isinstance(value, str) and is_message(value)
-
-
-def _is_token_object(value: Any) -> bool:
-    """Tell whether an object is a token of a text, or of a block chain."""
-    if not isinstance(value, dict):
-        return False
-    if "text" in value and ("id" in value or "logprob" in value or "special" in value):
-        return True
-    return not _TOKEN_KEYS.isdisjoint(value) and all(
-        not isinstance(each, str) or len(each) <= 100 for each in value.values()
-    )
-
-
-_TOKEN_KEYS = frozenset(("piece", "start_offset", "logprob", "offset", "symbol", "decimals"))
-
-
 _ESCAPE_END = re.compile(r"(?<=\\)u[0-9A-Fa-f]{0,3}\Z")
-
-
-def is_piece(text: str) -> bool:
-    """Tell whether a token is a piece of text, as language models make them."""
-    return len(text) <= 28 and _PIECE.fullmatch(text) is not None
-
-
-def texts_of(value: Any) -> list[str]:
-    """Give the texts in a value of JSON, in order; blank ones aside."""
-    found: list[str] = []
-    pending = [value]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, str):
-            found.append(each)
-        elif isinstance(each, dict):
-            pending += reversed(each.values())
-        elif isinstance(each, list):
-            pending += reversed(each)
-    return [text for text in found if text.strip()]
-
-
-def _numbers(value: Any) -> bool:
-    pending = [value]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, dict):
-            pending += each.values()
-        elif isinstance(each, list):
-            pending += each
-        elif each is not None and not isinstance(each, (bool, str)):
-            return True
-    return False
-
-
-def _is_schema(value: dict[str, Any]) -> bool:
-    """Tell whether an object describes a field and holds no value of it."""
-    kind = value.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    described = all(isinstance(each, str) and _WORD.fullmatch(each) for each in kinds) or any(
-        key in value for key in ("$ref", "anyOf", "oneOf", "allOf")
-    )
-    if described:
-        return all(_describes(key, each, 0) for key, each in value.items())
-    # A form's or a translation's words: a label, a placeholder, a message.
-    return all(
-        (squeeze(key) in _LABELS and isinstance(each, str) and not any(map(is_mixed, each.split())))
-        or (key == "reasons" and isinstance(each, list) and all(str(word).isalpha() for word in each))
-        for key, each in value.items()
-    )
-
-
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,30}")
-_LABELS = frozenset(
-    "hint empty label placeholder title help helptext description error errors required invalid tooltip heading subtitle "
-    "button legend caption message short weak strong mismatch confirm show hide forgot".split()
-)
-_DESCRIPTIVE = frozenset(
-    "type title description format pattern $ref in name scheme bearerFormat openIdConnectUrl contentEncoding "
-    "contentMediaType widget label placeholder help_text helpText style flow tokenUrl authorizationUrl refreshUrl "
-    "analyzer search_analyzer normalizer $comment $id $schema externalDocs summary propertyName errorMessage env "
-    "env_names index similarity component control".split()
-)
-_STRUCTURAL = frozenset(
-    "scopes enum choices required items properties anyOf oneOf allOf not flows fields additionalProperties "
-    "parameters availableScopes children patternProperties discriminator mapping if then else".split()
-)
-
-
-def _describes(key: str, value: Any, depth: int) -> bool:
-    """Tell whether a key and its value say something about a field."""
-    if value is None or isinstance(value, (bool, int, float)) or value in ("", [], {}):
-        return key not in ("default", "const", "example", "value") or not isinstance(value, (int, float)) or isinstance(value, bool)
-    if key in _DESCRIPTIVE or key.startswith("x-"):
-        return isinstance(value, (str, list, dict))
-    if isinstance(value, str):
-        return not is_mixed(value) and key in ("default", "example") and value in ("string", "null")
-    if depth > 8:
-        return False
-    if isinstance(value, list):
-        return (key in _STRUCTURAL or key == "security") and all(
-            isinstance(each, str) or (isinstance(each, dict) and all(_describes(k, v, depth + 1) for k, v in each.items()))
-            for each in value
-        )
-    return key in _STRUCTURAL and all(
-        isinstance(each, str) or _describes(k if k in _STRUCTURAL or k in _DESCRIPTIVE else "properties", each, depth + 1)
-        for k, each in value.items()
-    )

@@ -20,8 +20,9 @@ MOST_VALUES = 64
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = re.compile(
     r"(?i)(?:string|boolean|integer|number|object|array|null|undefined|required|optional|bearer"
-    r"|basic|digest|true|false|password|secret|token|access|refresh|default|example|redacted|invalid"
-    r"|missing|unknown|expired|disabled|enabled|changeme|hidden|masked|application/json|gzip, deflate"
+    r"|basic|digest|true|false|password|secret|token|access|refresh|default|example|redacted"
+    r"|invalid|missing|unknown|expired|disabled|enabled|changeme|hidden|masked"
+    r"|application/json|gzip, deflate"
     r"|localhost|[*x.•-]{6,})"
 )
 _NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
@@ -59,7 +60,7 @@ class Known:
             certain: False where its name alone says little; then words are not remembered.
         """
         value = value.strip()
-        if not LEAST_CHARACTERS <= len(value) or len(self._values) >= MOST_VALUES:
+        if not len(value) >= LEAST_CHARACTERS or len(self._values) >= MOST_VALUES:
             return
         value = value[:MOST_CHARACTERS]
         if value in self._values or _COMMON.fullmatch(value) is not None:
@@ -108,7 +109,7 @@ class Known:
         for value in self._values:
             forms[value] = None
             if value.isalnum() and value.isascii():
-                encoded = ()
+                encoded: tuple[str, ...] = ()
             else:
                 in_json = json.dumps(value, ensure_ascii=False)[1:-1]
                 encoded = (

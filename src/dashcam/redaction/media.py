@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from fnmatch import translate
 from typing import NamedTuple
 
-
 ANY, JSON, LINES, EVENTS, FORM, MULTIPART, XML, CSV, TEXT, BINARY = range(10)
 """The format that a content type claims; `ANY` where there is no content type."""
 
@@ -65,8 +64,6 @@ def read_media(content_type: str, keeps: Callable[[str], bool]) -> Media:
         charset[1] if charset is not None else None,
         "" if boundary is None else boundary[1] or boundary[2],
     )
-
-
 
 
 def content_types(globs: Sequence[str]) -> Callable[[str], bool]:

@@ -29,12 +29,14 @@ _LOOK_ALIKE = str.maketrans(
     "аеорсухіјѕԁһӏкмтвнАВЕКМНОРСТУХІЈЅοαρνικτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧıſ",
     "aeopcyxijsdhlkmtbhABEKMHOPCTYXIJSoapvikтuxABEZHIKMNOPTYXis".replace("т", "t"),
 )
-VALUE_NAMES = frozenset("value val values v input stringvalue defaultvalue initialvalue".split())
+VALUE_NAMES = frozenset((
+    "value", "val", "values", "v", "input", "stringvalue", "defaultvalue", "initialvalue",
+))  # fmt: skip
 """In a pair, the keys of what belongs to a name: `{"name": "password", "value": …}`."""
-PAIR_NAMES = frozenset(
-    "name key field header headername param parameter parametername attribute property variable "
-    "var label id k loc path type".split()
-)
+PAIR_NAMES = frozenset((
+    "name", "key", "field", "header", "headername", "param", "parameter", "parametername",
+    "attribute", "property", "variable", "var", "label", "id", "k", "loc", "path", "type",
+))  # fmt: skip
 """In a pair, the keys under which the name stands."""
 
 
@@ -87,7 +89,8 @@ _MAYBE = re.compile(
     any_of(
         max(phrase.split(), key=len)
         for phrases in (
-            rules.ANYWHERE, rules.NUMBERS, rules.TEXTS, rules.LAST, rules.OPAQUE, rules.QUERY, rules.QUERY_LAST
+            rules.ANYWHERE, rules.NUMBERS, rules.TEXTS, rules.LAST, rules.OPAQUE, rules.QUERY,
+            rules.QUERY_LAST,
         )
         for phrase in phrases
     )
@@ -260,7 +263,19 @@ _is_harmless_header = _listed(rules.HARMLESS_HEADERS)
 _is_listed_header = _listed(rules.HEADERS)
 
 
-_COUNTS = ("count", "type", "name", "limit", "remaining", "used", "usage", "length", "expires", "ttl", "consent")
+_COUNTS = (
+    "count",
+    "type",
+    "name",
+    "limit",
+    "remaining",
+    "used",
+    "usage",
+    "length",
+    "expires",
+    "ttl",
+    "consent",
+)
 
 
 def judge_header(name: str) -> int:

@@ -10,10 +10,14 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from dashcam.redaction.known import replace_number
 from dashcam.redaction.names import REDACTED
-from dashcam.settings import PERSONAL as PERSONAL
+from dashcam.settings import PERSONAL
+
+__all__ = ["PERSONAL", "network_of", "remove_personal"]
 
 _CARD = re.compile(r"(?<![\w.])(?<!\d[ -])\d(?:[ -]?\d){11,18}(?![\w])(?![ -]\d)")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])")
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])"
+)
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 )

@@ -22,9 +22,9 @@ NAME_WINDOW = 64
 
 ESCAPES = ("\\u00", "%3d", "%3a", "%22", ":\\/\\/", "1\\/\\/0")
 WORDS = (
-    "password", "passwd", "passphrase", "passcode", "pwd", "pw ", "secret", "token", "apikey", "api_key",
-    "api-key", "api key", "access key", "access_key", "private key", "private_key", "credential",
-    "authorization", "cookie", "csrf", "input_value=",
+    "password", "passwd", "passphrase", "passcode", "pwd", "pw ", "secret", "token", "apikey",
+    "api_key", "api-key", "api key", "access key", "access_key", "private key", "private_key",
+    "credential", "authorization", "cookie", "csrf", "input_value=",
 )  # fmt: skip
 
 TABLE: tuple[tuple[str, int], ...] = (
@@ -151,14 +151,14 @@ def find_places_in_python(
             if len(found) >= most:
                 break
     lower = text.lower() if text.isascii() else text.translate(_LOWER)
-    match = _LITERAL.search(lower)
-    while match is not None:
-        at = match.start()
-        for kind in _KINDS_OF[match[0]]:
+    literal = _LITERAL.search(lower)
+    while literal is not None:
+        at = literal.start()
+        for kind in _KINDS_OF[literal[0]]:
             found.append(at << KIND_BITS | kind)
         if len(found) >= 2 * most:
             break
-        match = _LITERAL.search(lower, at + 1)
+        literal = _LITERAL.search(lower, at + 1)
     found.sort()
     return found[:most]
 

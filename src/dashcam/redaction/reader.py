@@ -8,18 +8,11 @@ import re
 from bisect import bisect_right
 
 from dashcam.redaction.decoding import Unreadable
-from dashcam.redaction.formats import (
-    FormNames,
-    redact_csv,
-    redact_events,
-    redact_lines,
-    redact_multipart,
-    redact_pairs,
-    redact_xml,
-    sniff_boundary,
-)
+from dashcam.redaction.forms import FormNames, redact_pairs
 from dashcam.redaction.json_text import NotJson, check, json_edits
 from dashcam.redaction.known import Known
+from dashcam.redaction.markup import redact_xml
+from dashcam.redaction.multipart import redact_multipart, sniff_boundary
 from dashcam.redaction.names import REDACTED, Rules
 from dashcam.redaction.places import (
     FIRST_SHAPE,
@@ -30,7 +23,9 @@ from dashcam.redaction.places import (
     name_before,
 )
 from dashcam.redaction.scrub import apply, scrub_edits
-from dashcam.redaction.work import MOST_DEPTH, MOST_PLACES, TooMuch, Work
+from dashcam.redaction.streams import redact_events, redact_lines
+from dashcam.redaction.tables import redact_csv
+from dashcam.redaction.work import MOST_DEPTH, MOST_PLACES, Work
 
 NAME_CHARACTERS = 100
 
@@ -57,7 +52,17 @@ class Reader:
         known: where removed values are remembered.
     """
 
-    __slots__ = ("fields", "found", "headers", "in_stream", "known", "lessons", "query", "shortened", "work")
+    __slots__ = (
+        "fields",
+        "found",
+        "headers",
+        "in_stream",
+        "known",
+        "lessons",
+        "query",
+        "shortened",
+        "work",
+    )
 
     def __init__(self, rules: Rules, work: Work, known: Known) -> None:
         self.fields = rules.fields
@@ -276,7 +281,9 @@ class Reader:
         if bare is text or redacted == text:
             return redacted
         begin = text.find(bare[:64])
-        return text[:begin] + redacted + ("" if end < len(bare) or cut else text[begin + len(bare) :])
+        return (
+            text[:begin] + redacted + ("" if end < len(bare) or cut else text[begin + len(bare) :])
+        )
 
     def _lines(self, text: str, *, cut: bool) -> str | None:
         """Redact lines of JSON; None where they are none."""
@@ -364,7 +371,7 @@ _STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', r
 
 
 def _json_end(text: str, begin: int) -> int:
-    """Give where brackets that open here are closed, by their number alone; -1 where they aren't."""
+    """Give where brackets that open here are closed, by their number; -1 where they aren't."""
     depth = 0
     for count, match in enumerate(_STRINGS_AND_BRACKETS.finditer(text, begin)):
         sign = text[match.start()]
@@ -390,5 +397,3 @@ def default_reader() -> Reader:
     if _default is None:
         _default = Rules(Settings(environ={}))
     return Reader(_default, Work(), Known())
-
-

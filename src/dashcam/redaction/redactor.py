@@ -14,24 +14,19 @@ import msgspec
 from dashcam.exchange import Exchange
 from dashcam.redaction import media as kinds
 from dashcam.redaction.decoding import Unreadable, declared_in_xml, decode_text, decompress
-from dashcam.redaction.formats import (
-    FormNames,
-    redact_csv,
-    redact_events,
-    redact_lines,
-    redact_multipart,
-    redact_pairs,
-    redact_xml,
-    sniff_boundary,
-)
+from dashcam.redaction.forms import FormNames, redact_pairs
 from dashcam.redaction.fragments import redact_fragments
 from dashcam.redaction.json_text import NotJson
 from dashcam.redaction.known import Known
+from dashcam.redaction.markup import redact_xml
 from dashcam.redaction.media import Media, content_types, read_media
+from dashcam.redaction.multipart import redact_multipart, sniff_boundary
 from dashcam.redaction.names import Rules
 from dashcam.redaction.personal import PERSONAL, network_of, remove_personal
 from dashcam.redaction.reader import Reader
 from dashcam.redaction.sanitize import MOST_CHARACTERS
+from dashcam.redaction.streams import redact_events, redact_lines
+from dashcam.redaction.tables import redact_csv
 from dashcam.redaction.work import TooMuch, Work
 from dashcam.settings import Settings
 
@@ -43,7 +38,12 @@ KEEP_NOTHING, KEEP_JSON, KEEP_TEXT = range(3)
 """What the fast path does with a body of a content type; `native` knows them as well."""
 REPEATED = "repeated"
 """In `redacted`, a value that was removed elsewhere in the exchange."""
-_COLUMNS = (("host", "host"), ("user-agent", "user_agent"), ("x-request-id", "request_id"), ("traceparent", "trace_id"))
+_COLUMNS = (
+    ("host", "host"),
+    ("user-agent", "user_agent"),
+    ("x-request-id", "request_id"),
+    ("traceparent", "trace_id"),
+)
 """Headers whose value is a column, too."""
 _encode = msgspec.json.Encoder().encode
 
@@ -72,7 +72,8 @@ class Redactor:
         )  # fmt: skip
         """What was judged so far, for the fast path: headers by their raw name, as (kind, name,
         start of its JSON, what its removal is called in a request, and in a response); content
-        types whose bodies are not kept, JSON, or text; names that are safe in fields, in queries."""
+        types whose bodies are not kept, JSON, or text; names that are safe in fields and in
+        queries."""
         self.hidden_columns = tuple(
             column for header, column in _COLUMNS if self._rules.headers.is_secret(header)
         )
@@ -459,10 +460,7 @@ class _Redaction:
             if not text:
                 continue
             try:
-                if column in hidden:
-                    text = None
-                else:
-                    text = self._value(text, _NAMED_AFTER[column])
+                text = None if column in hidden else self._value(text, _NAMED_AFTER[column])
             except Exception as error:
                 text = None
                 self._failed(f"{column}:*", error)
@@ -499,7 +497,7 @@ class _Redaction:
     def _repeated(self) -> None:
         """Remove from every part the values that were removed from another one."""
         known = self._reader.known
-        self._change(lambda text: known.remove_from(text), REPEATED)
+        self._change(known.remove_from, REPEATED)
 
     def _personal_data(self) -> None:
         kinds_ = self._personal & frozenset(PERSONAL)
@@ -529,7 +527,10 @@ class _Redaction:
             if changed != text:
                 setattr(exchange, column, changed)
                 self._removed.add(f"{where}:{name}")
-        for column, where in (("request_headers", "header"), ("response_headers", "response_header")):
+        for column, where in (
+            ("request_headers", "header"),
+            ("response_headers", "response_header"),
+        ):
             try:
                 kept = []
                 for header, value in getattr(exchange, column):
@@ -560,7 +561,8 @@ _NAMED_AFTER = {
 _TEXT_COLUMNS = (
     ("path", "path"), ("query", "query"), ("host", "host"), ("user_agent", "user_agent"),
     ("request_id", "request_id"), ("request_body", "body"), ("response_body", "response_body"),
-    ("error_message", "error"), ("error_traceback", "error"), ("route", "route"), ("model", "model"),
+    ("error_message", "error"), ("error_traceback", "error"), ("route", "route"),
+    ("model", "model"),
 )  # fmt: skip
 
 

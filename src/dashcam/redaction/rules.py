@@ -7,31 +7,32 @@ Words are separated by a blank here; in a name they may be joined in any way (`a
 
 ANYWHERE: tuple[str, ...] = (
     "password", "passwd", "passwort", "passphrase", "passcode", "passkey", "contrasena",
-    "mot de passe", "kennwort", "pwd", "secret", "credential", "private key",
-    "card number", "credit card", "social security", "security code", "account number",
-    "iban number", "mnemonic", "session id", "sessid",
+    "mot de passe", "kennwort", "pwd", "secret", "credential", "private key", "card number",
+    "credit card", "social security", "security code", "account number", "iban number",
+    "mnemonic", "session id", "sessid",
 )  # fmt: skip
 """Secret wherever they stand in a name, also inside a word; numbers go as well."""
 
 NUMBERS: tuple[str, ...] = (
     "pin", "pin code", "otp", "otp code", "totp", "totp code", "mfa code", "one time code",
-    "one time password", "verification code", "auth code", "access code", "login code", "sms code",
-    "device code", "user code", "backup code", "recovery code", "reset code", "cvv", "cvc", "cvn",
-    "card cvc", "ssn", "iban", "cc number", "ccnum", "card num", "routing number", "bank account",
-    "aadhaar", "passport", "passport number", "national id", "tax id", "date of birth", "birth date",
-    "dob", "pw", "pass code",
+    "one time password", "verification code", "auth code", "access code", "login code",
+    "sms code", "device code", "user code", "backup code", "recovery code", "reset code", "cvv",
+    "cvc", "cvn", "card cvc", "ssn", "iban", "cc number", "ccnum", "card num", "routing number",
+    "bank account", "aadhaar", "passport", "passport number", "national id", "tax id",
+    "date of birth", "birth date", "dob", "pw", "pass code",
 )  # fmt: skip
 """Secret as words of a name; numbers go as well."""
 
 TEXTS: tuple[str, ...] = (
-    "token", "id token hint", "jwt", "bearer", "authorization", "basic auth", "cookie", "csrf", "xsrf", "cred",
-    "api key", "access key", "secret key", "encryption key", "signing key", "ssh key", "account key",
-    "shared key", "master key", "auth key", "session key", "service key", "certificate key",
-    "license key", "subscription key", "function key", "key material", "session id", "session token",
-    "sid", "sig", "salt", "hmac", "pem", "seed phrase", "recovery phrase", "connection string",
-    "conn str", "database url", "db url", "redis url", "mongo url", "mongodb uri", "broker url",
-    "dsn", "webhook url", "sas url", "magic link", "reset url", "reset link", "saml response",
-    "saml request", "code verifier", "client assertion", "assertion", "sas token",
+    "token", "id token hint", "jwt", "bearer", "authorization", "basic auth", "cookie", "csrf",
+    "xsrf", "cred", "api key", "access key", "secret key", "encryption key", "signing key",
+    "ssh key", "account key", "shared key", "master key", "auth key", "session key",
+    "service key", "certificate key", "license key", "subscription key", "function key",
+    "key material", "session id", "session token", "sid", "sig", "salt", "hmac", "pem",
+    "seed phrase", "recovery phrase", "connection string", "conn str", "database url", "db url",
+    "redis url", "mongo url", "mongodb uri", "broker url", "dsn", "webhook url", "sas url",
+    "magic link", "reset url", "reset link", "saml response", "saml request", "code verifier",
+    "client assertion", "assertion", "sas token",
 )  # fmt: skip
 """Secret as words of a name; numbers and booleans under them stay."""
 
@@ -72,28 +73,29 @@ HARMLESS_HEADERS: tuple[str, ...] = (
     "idempotency-key", "x-idempotency-key", "sec-websocket-key", "sec-websocket-accept",
     "www-authenticate", "proxy-authenticate", "surrogate-key", "x-surrogate-key", "cache-key",
     "x-cache-key", "public-key-pins", "public-key-pins-report-only", "author", "authority",
-    ":authority", "x-author", "*ratelimit*", "*rate-limit*", "*-tokens-remaining", "*-tokens-limit",
-    "*-tokens-used", "*-token-count", "x-auth-required", "x-key-name", "expect-ct", "key-id", "x-key-id",
-    "accept-signature", "x-token-type",
+    ":authority", "x-author", "*ratelimit*", "*rate-limit*", "*-tokens-remaining",
+    "*-tokens-limit", "*-tokens-used", "*-token-count", "x-auth-required", "x-key-name",
+    "expect-ct", "key-id", "x-key-id", "accept-signature", "x-token-type",
 )  # fmt: skip
 """Headers with such a word that hold no secret; globs."""
 
 ABOUT: tuple[str, ...] = (
-    "type", "types", "count", "counts", "limit", "limits", "length", "len", "size", "sizes", "usage",
-    "used", "endpoint", "endpoints", "name", "names", "expires", "expiry", "expiration", "expired",
-    "expire", "at", "in", "on", "ttl", "age", "policy", "policies", "strength", "required",
-    "enabled", "disabled", "changed", "valid", "invalid", "verified", "exists", "status", "format",
-    "algorithm", "algorithms", "alg", "budget", "price", "cost", "costs", "rate", "details", "detail",
-    "ratio", "window", "index", "position", "logprob", "logprobs", "label", "placeholder", "title",
-    "message", "error", "errors", "help", "description", "field", "uri", "url", "provider", "method",
-    "methods", "mode", "schema", "scheme", "schemes", "class", "icon", "supported", "requirements",
-    "rules", "consent", "banner", "notice", "preferences", "remaining", "total", "min", "max", "per",
-    "ref", "refs", "version", "less", "vault", "manager", "rotation", "reader", "lifetime", "seconds",
-    "millis", "ms", "domain", "path", "samesite", "brand", "bin", "last4", "location", "locations",
-    "lifespan", "timeout", "days", "hours", "minutes", "validity", "decoder", "encoder", "servers",
-    "server", "color", "colour", "check", "checks", "symbol", "decimal", "decimals", "icons", "reset",
-    "meter", "time", "response", "result", "page", "screen", "button", "service", "str", "strs",
-    "strings", "hints", "failed", "attempts", "failures", "ok", "modified", "updated", "created", "issued",
+    "type", "types", "count", "counts", "limit", "limits", "length", "len", "size", "sizes",
+    "usage", "used", "endpoint", "endpoints", "name", "names", "expires", "expiry", "expiration",
+    "expired", "expire", "at", "in", "on", "ttl", "age", "policy", "policies", "strength",
+    "required", "enabled", "disabled", "changed", "valid", "invalid", "verified", "exists",
+    "status", "format", "algorithm", "algorithms", "alg", "budget", "price", "cost", "costs",
+    "rate", "details", "detail", "ratio", "window", "index", "position", "logprob", "logprobs",
+    "label", "placeholder", "title", "message", "error", "errors", "help", "description", "field",
+    "uri", "url", "provider", "method", "methods", "mode", "schema", "scheme", "schemes", "class",
+    "icon", "supported", "requirements", "rules", "consent", "banner", "notice", "preferences",
+    "remaining", "total", "min", "max", "per", "ref", "refs", "version", "less", "vault",
+    "manager", "rotation", "reader", "lifetime", "seconds", "millis", "ms", "domain", "path",
+    "samesite", "brand", "bin", "last4", "location", "locations", "lifespan", "timeout", "days",
+    "hours", "minutes", "validity", "decoder", "encoder", "servers", "server", "color", "colour",
+    "check", "checks", "symbol", "decimal", "decimals", "icons", "reset", "meter", "time",
+    "response", "result", "page", "screen", "button", "service", "str", "strs", "strings",
+    "hints", "failed", "attempts", "failures", "ok", "modified", "updated", "created", "issued",
     "reuse", "prevention", "history",
 )  # fmt: skip
 """Last words that say something about a secret, and aren't one: `token_type`, `password_policy`."""
@@ -105,15 +107,15 @@ ABOUT_FIRST: tuple[str, ...] = (
 """First words that ask or count: `max_tokens`, `has_password`."""
 
 PIECES_FIRST: tuple[str, ...] = (
-    "eos", "bos", "pad", "unk", "sep", "cls", "mask", "stop", "next", "page", "continuation", "per",
-    "special", "cost", "progress",
+    "eos", "bos", "pad", "unk", "sep", "cls", "mask", "stop", "next", "page", "continuation",
+    "per", "special", "cost", "progress",
 )  # fmt: skip
 """Before `token` as the last word: a piece of text, a position in a list, a number."""
 
 COUNTED_FIRST: tuple[str, ...] = (
-    "total", "prompt", "completion", "input", "output", "cached", "cache", "reasoning", "remaining",
-    "used", "generated", "audio", "text", "image", "thinking", "context", "top", "avg", "average",
-    "accepted", "rejected", "prediction", "billed", "candidates", "thoughts", "added", "additional",
-    "tool", "estimated",
+    "total", "prompt", "completion", "input", "output", "cached", "cache", "reasoning",
+    "remaining", "used", "generated", "audio", "text", "image", "thinking", "context", "top",
+    "avg", "average", "accepted", "rejected", "prediction", "billed", "candidates", "thoughts",
+    "added", "additional", "tool", "estimated",
 )  # fmt: skip
 """Before `tokens` as the last word: a count."""

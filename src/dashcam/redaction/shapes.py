@@ -54,7 +54,7 @@ def is_mixed(text: str) -> bool:
         return False  # `YOUR_KEY`
     if text.endswith("="):
         return not text.rstrip("=").replace("_", "").islower()  # `realm=`
-    return (len(text) >= 8 and 3 <= capitals < len(text))
+    return len(text) >= 8 and 3 <= capitals < len(text)
 
 
 def is_opaque(text: str) -> bool:
@@ -256,9 +256,11 @@ SHAPES: tuple[Shape, ...] = (
     ),
     _token(
         "api_key",
-        "hf_ npm_ pypi- dop_v1_ doo_v1_ dor_v1_ shpat_ shpss_ shpca_ shppa_ figd_ lin_api_ lin_oauth_ "
+        "hf_ npm_ pypi- dop_v1_ doo_v1_ dor_v1_ shpat_ shpss_ shpca_ shppa_ figd_ lin_api_ "
+        "lin_oauth_ "
         "sntrys_ sntryu_ glsa_ glc_ nfp_ ntn_ secret_ pscale_tkn_ pscale_pw_ rubygems_ tfp_ hvs. "
-        "hvb. hvr. PMAK- sq0csp- sq0atp- dapi ATATT3x ATCTT3x ccipat_ vercel_ cio_ pat_ sbp_ sb_secret_ "
+        "hvb. hvr. PMAK- sq0csp- sq0atp- dapi ATATT3x ATCTT3x ccipat_ vercel_ cio_ pat_ sbp_ "
+        "sb_secret_ "
         "ptk_ phx_ phc_ nrak- nrjs- LTAI akid",
         _WORD,
         "tokens of Hugging Face, npm, PyPI, DigitalOcean, Shopify, Figma, Linear, Sentry, Grafana, "

@@ -1,5 +1,10 @@
 """How much work one exchange may make: a bound on what a hostile body can cost."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dashcam.redaction.reader import Reader
+
 UNITS = 5_000
 """Of about a microsecond each on a server of 2024, for all parts of one exchange. What each step
 costs was measured; `benchmarks/bench_redaction.py` finds the step that is charged too little."""
@@ -38,3 +43,14 @@ class Work:
     def end(self) -> None:
         """Allow what it takes to close the present part."""
         self.units = max(self.units, 0) + GRACE
+
+
+def may_go_on(reader: "Reader", units: int) -> bool:
+    """Spend units; False where there are none left: then the rest of the part isn't kept."""
+    try:
+        reader.work.spend(units)
+    except TooMuch:
+        reader.work.end()
+        reader.shortened = True
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""Forms and queries: `key=value&…` (WHATWG URL, 5), their values read by their own structure."""
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_plus
+
+from dashcam.redaction.names import (
+    ALL,
+    OPAQUE,
+    PAIR_NAMES,
+    REDACTED,
+    TEXT,
+    VALUE_NAMES,
+    Names,
+    squeeze,
+)
+from dashcam.redaction.prose import looks_secret
+from dashcam.redaction.work import may_go_on
+
+if TYPE_CHECKING:
+    from dashcam.redaction.reader import Reader
+
+_PAIR_END = re.compile(r"([&;])")
+
+
+class FormNames:
+    """The names of a form's fields: secret where a query's or a field's would be."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, reader: "Reader") -> None:
+        self._reader = reader
+
+    def verdict(self, name: str) -> int:
+        """Tell what may be kept under a name."""
+        return max(self._reader.query.verdict(name), self._reader.fields.verdict(name))
+
+
+def redact_pairs(
+    text: str, reader: "Reader", names: Names | FormNames, *, cut: bool = False
+) -> str:
+    """Forms and queries: `key=value&…`, also with `;`. What needs no change stays as it was."""
+    if not text or not (cut or reader.places(text)):
+        return text
+    pieces = _PAIR_END.split(text)
+    named = ""
+    last = len(pieces) - 1
+    for number in range(0, len(pieces), 2):
+        if number % 8 == 6 and not may_go_on(reader, 16):
+            return "".join(pieces[:number])
+        pair = pieces[number]
+        key, equals, value = pair.partition("=")
+        ends = cut and number == last
+        if not equals:
+            if ends:
+                pieces[number] = ""
+            elif pair:
+                pieces[number] = _nested(pair, reader, cut=False)
+            continue
+        name = unquoted(key).strip()
+        verdict = names.verdict(name)
+        squeezed = squeeze(name.rpartition("[")[2].rstrip("]"))
+        if verdict >= TEXT or (verdict == OPAQUE and (ends or looks_secret(unquote_plus(value)))):
+            if value:
+                decoded = unquote_plus(value)
+                if decoded == REDACTED:
+                    continue
+                reader.removed(name, decoded, certain=verdict == ALL)
+                pieces[number] = f"{key}={REDACTED}"
+            continue
+        if squeezed in PAIR_NAMES and names.verdict(unquote_plus(value)) >= TEXT:
+            named = unquote_plus(value)
+        elif named and squeezed in VALUE_NAMES and value:
+            reader.removed(named, unquote_plus(value), certain=False)
+            pieces[number] = f"{key}={REDACTED}"
+            continue
+        redacted = _nested(value, reader, cut=ends)
+        if redacted != value:
+            pieces[number] = f"{key}={redacted}"
+    return "".join(pieces)
+
+
+def unquoted(text: str) -> str:
+    """Undo percent-encoding, also where it was applied twice."""
+    for _ in range(3):
+        if "%" not in text and "+" not in text:
+            break
+        decoded = unquote_plus(text)
+        if decoded == text:
+            break
+        text = decoded
+    return text
+
+
+def _nested(value: str, reader: "Reader", *, cut: bool) -> str:
+    """Redact the value of a pair by its own structure."""
+    if "%" not in value and "+" not in value:
+        return reader.value(value, cut=cut)
+    decoded = unquote_plus(re.sub(r"%[0-9A-Fa-f]?\Z", "", value) if cut else value)
+    redacted = reader.value(decoded, cut=cut)
+    if redacted == decoded:
+        return value
+    return quote(redacted, safe="/:[]?=@!$'()*,~", errors="replace")
