@@ -17,7 +17,7 @@ import typer
 from dashcam.api.app import history_app
 from dashcam.api.metrics import ACCESS, COUNTERS, GAUGES
 from dashcam.cli import app
-from dashcam.redaction import decoding, formats, json_text, known, redactor, rules, work
+from dashcam.redaction import decoding, json_text, known, redactor, rules, streams, work
 from dashcam.redaction.shapes import SHAPES
 from dashcam.settings import TABLE
 from dashcam.statistics import Statistics
@@ -272,7 +272,7 @@ def _bounds() -> Iterable[str]:
         (f"{mib} MiB of such inner texts", "an exchange", "the inner text becomes `[redacted]`"),
         (f"{json_text.MOST_LEVELS} open brackets", "a JSON text", "the body is not kept"),
         (f"{decoding.MOST_ENCODINGS} content encodings", "a body", "the body is not kept"),
-        (f"{formats.LAST_EVENTS} events at the end", "a stream beyond its units", "they are kept, since they say how it ended"),
+        (f"{streams.LAST_EVENTS} events at the end", "a stream beyond its units", "they are kept, since they say how it ended"),
         (f"at least {known.LEAST_CHARACTERS} characters", "a removed value", "a shorter one is not searched for elsewhere"),
         (f"{known.MOST_VALUES} removed values", "an exchange", "further ones are not searched for elsewhere"),
         (f"{known.MOST_CHARACTERS:,} characters", "a removed value", "its beginning is searched for elsewhere"),
