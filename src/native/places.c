@@ -126,7 +126,8 @@ failed:
 /* Signs of a name that stands without quotes; so is all that isn't ASCII. */
 static const uint8_t in_name[128] = {
     ['0' ... '9'] = 1, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2, ['_'] = 1, ['.'] = 1, ['-'] = 1,
-    ['['] = 1, [']'] = 1, ['$'] = 1, ['@'] = 1, ['%'] = 1, ['+'] = 1};
+    ['['] = 1, [']'] = 1, ['$'] = 1, ['@'] = 1, ['%'] = 5, ['+'] = 1};
+#define IN_WORD 6 /* a letter, or what may hide one */
 
 #define READ(at) PyUnicode_READ(kind, data, at)
 #define INLINE static inline __attribute__((always_inline))
@@ -192,10 +193,10 @@ INLINE int name_before(int kind, const void *data, Py_ssize_t at, Py_ssize_t *fr
     int is_word = 0;
     for (; begin > least; begin--) {
         Py_UCS4 sign = READ(begin - 1);
-        int what = sign >= 0x80 ? 2 : in_name[sign];
+        int what = sign >= 0x80 ? IN_WORD : in_name[sign];
         if (what == 0)
             break;
-        is_word |= what & 2;
+        is_word |= what & IN_WORD;
     }
     if (end - begin == NAME_WINDOW)
         return UNKNOWN;
@@ -205,7 +206,7 @@ INLINE int name_before(int kind, const void *data, Py_ssize_t at, Py_ssize_t *fr
             begin++; /* a letter that is an escape's */
             is_word = 0;
             for (Py_ssize_t i = begin; i < end && !is_word; i++)
-                is_word = READ(i) >= 0x80 || in_name[READ(i)] & 2;
+                is_word = READ(i) >= 0x80 || in_name[READ(i)] & IN_WORD;
         }
     }
     *from = begin;

@@ -15,7 +15,7 @@ from dashcam.redaction.names import (
     squeeze,
 )
 from dashcam.redaction.prose import looks_secret
-from dashcam.redaction.work import may_go_on
+from dashcam.redaction.work import TooMuch, may_go_on
 
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
@@ -42,11 +42,12 @@ def redact_pairs(
     """Forms and queries: `key=value&…`, also with `;`. What needs no change stays as it was."""
     if not text or not (cut or reader.places(text)):
         return text
+    reader.work.spend(len(text) // 40)
     pieces = _PAIR_END.split(text)
     named = ""
     last = len(pieces) - 1
     for number in range(0, len(pieces), 2):
-        if number % 8 == 6 and not may_go_on(reader, 16):
+        if number % 8 == 6 and not may_go_on(reader, 12):
             return "".join(pieces[:number])
         pair = pieces[number]
         key, equals, value = pair.partition("=")
@@ -74,7 +75,12 @@ def redact_pairs(
             reader.removed(named, unquote_plus(value), certain=False)
             pieces[number] = f"{key}={REDACTED}"
             continue
-        redacted = _nested(value, reader, cut=ends)
+        try:
+            redacted = _nested(value, reader, cut=ends)
+        except TooMuch:
+            reader.work.end()
+            reader.shortened = True
+            return "".join(pieces[:number])
         if redacted != value:
             pieces[number] = f"{key}={redacted}"
     return "".join(pieces)
@@ -96,6 +102,7 @@ def _nested(value: str, reader: "Reader", *, cut: bool) -> str:
     """Redact the value of a pair by its own structure."""
     if "%" not in value and "+" not in value:
         return reader.value(value, cut=cut)
+    reader.work.spend(2 + len(value) // 60)
     decoded = unquote_plus(re.sub(r"%[0-9A-Fa-f]?\Z", "", value) if cut else value)
     redacted = reader.value(decoded, cut=cut)
     if redacted == decoded:

@@ -47,10 +47,14 @@ MOST_LEVELS = 900
 """Brackets that are open at once; msgspec refuses more as well."""
 
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
-_STRING = r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)'
-_TOKEN = re.compile(_STRING + r"|[{}\[\]]", re.DOTALL)
-_SCALAR = re.compile(r"[^\s\"{\[,}\]]++")
-_BLANK = re.compile(r"\s*+")
+_TOKEN = re.compile(
+    r'"((?:[^"\\]++|\\.)*+)(?:"(?:(\s*+:)(?:\s*+(?:"([^"\\]*+)"|([^\s"{\[,}\]]++)))?+)?|\\?\Z)'
+    r"|[{}\[\]]",
+    re.DOTALL,
+)
+"""A bracket, a string, or a key; with a key its value, where that is simple: a text without
+escapes, a number, or a literal."""
+_STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\\?\Z)', re.DOTALL)
 _CONSTANT = re.compile(r"\b(?:NaN|-?Infinity)\b")
 _SIBLINGS = re.compile(
     r'"(?:logprob|logprobs|top_logprobs|token_logprobs|prob|probability|rank|special|token_id|tokenId|bytes|offsets?)"\s*+:'
@@ -93,7 +97,7 @@ class _Frame:
     """An object or array that is open."""
 
     __slots__ = (
-        "count", "is_object", "key", "key_at", "last", "owner", "pair", "start", "strings",
+        "count", "is_object", "key", "key_at", "last", "owner", "said", "start", "strings",
         "tokens", "values", "verdict",
     )  # fmt: skip
 
@@ -104,7 +108,7 @@ class _Frame:
         self.key = ""
         self.key_at = -1
         self.verdict = SAFE
-        self.pair: str | None = None
+        self.said: list[tuple[str, str]] | None = None
         self.values: list[tuple[int, int]] | None = None
         self.tokens: list[tuple[int, int, str, str]] | None = None
         self.count = 0
@@ -165,6 +169,7 @@ class _Walk:
         frame = root = stack[0]
         tokens = _TOKEN.finditer(text)
         spend = self.reader.work.spend
+        safe = self.reader.fields.safe
         for count, match in enumerate(tokens):
             if count % 8 == 7:
                 spend(8)
@@ -202,7 +207,7 @@ class _Walk:
                     frame = stack[-1]
                     if frame.is_object:
                         if not closed.is_object and closed.last and squeeze(frame.key) in _LISTS:
-                            self._name_pair(frame, squeeze(frame.key), self._decoded(closed.last))
+                            self._say(frame, frame.key, closed.last)
                         if frame.values and frame.values[-1][1] < 0:
                             frame.values[-1] = (frame.values[-1][0], match.end())
                         frame.key = ""
@@ -215,24 +220,44 @@ class _Walk:
                 self._value(frame, match.start(), end + 1, inner)
                 self.last_end = end + 1
                 continue
+            value = match[3]
+            if value is not None and inner in safe:
+                # Most of JSON: a harmless name with a text.
+                frame.key = ""
+                if inner in PAIR_NAMES or (len(inner) > 8 and squeeze(inner) in PAIR_NAMES):
+                    self._say(frame, inner, value)
+                begin, stop = match.span(3)
+                if self._has_place(begin - 1, stop):
+                    self._string(begin - 1, stop + 1, value)
+                self.last_end = stop + 1
+                continue
             frame.key_at = match.start()
             frame.key = key = self._decoded(inner)
             frame.verdict = verdict = self.reader.fields.verdict(key) if key else SAFE
-            if self._has_place(match.start() + 1, end):
-                self._string(match.start(), end + 1, inner)
-            self.last_end = match.end()
+            if verdict == SAFE and len(inner) >= 12 and self._has_place(match.start() + 1, end):
+                self._string(match.start(), end + 1, inner)  # a key that is a secret itself
+            self.last_end = match.end(2)
             if verdict == ALL and "logprob" in squeeze(frame.owner):
                 frame.verdict = verdict = SAFE  # a piece of text, with its probability
-            if verdict == ALL or (key and squeeze(key) in VALUE_NAMES):
-                begin = _BLANK.match(text, self.last_end).end()  # type: ignore[union-attr]
-                scalar = _SCALAR.match(text, begin)
-                if scalar is not None and scalar[0][0] not in "tfnNI":
-                    if verdict != ALL:
-                        _add(frame, *scalar.span())
-                    elif self.cut and scalar.end() == size:
-                        return self._ends(frame)
-                    else:
-                        self._remove(*scalar.span(), scalar[0], key, certain=True)
+            if value is not None:
+                begin, stop = match.span(3)
+                self._value(frame, begin - 1, stop + 1, value)
+                self.last_end = stop + 1
+                continue
+            scalar = match[4]
+            if scalar is None:
+                continue
+            if self.cut and match.end() == size:
+                if verdict == ALL:
+                    return self._ends(frame)
+                continue
+            frame.key = ""
+            self.last_end = match.end()
+            if scalar[0] not in "tfnNI":
+                if verdict == ALL:
+                    self._remove(*match.span(4), scalar, key, certain=True)
+                elif key and squeeze(key) in VALUE_NAMES:
+                    _add(frame, *match.span(4))
         if len(stack) > 1 or self.cut:
             if not self.cut:
                 raise NotJson
@@ -283,7 +308,7 @@ class _Walk:
                 return
             squeezed = squeeze(name)
             if squeezed in PAIR_NAMES and len(inner) <= 100:
-                self._name_pair(frame, squeezed, self._decoded(inner))
+                self._say(frame, name, inner)
             if squeezed in VALUE_NAMES and inner:
                 _add(frame, begin, end)
                 return
@@ -299,12 +324,24 @@ class _Walk:
         if self._has_place(begin, end):
             self._string(begin, end, inner)
 
-    def _name_pair(self, frame: _Frame, key: str, value: str) -> None:
-        if "/" in value and key in _LISTS:
-            value = value.rpartition("/")[2]  # a JSON Pointer, as JSON Patch has it
-        verdict = self.reader.fields.verdict(value) if value else SAFE
-        if verdict == ALL or (verdict == TEXT and key not in _SURE_PAIRS):
-            frame.pair = value
+    @staticmethod
+    def _say(frame: _Frame, key: str, inner: str) -> None:
+        """Note what may be the name of a pair; it is judged where there is a value for it."""
+        if len(inner) <= 100:
+            if frame.said is None:
+                frame.said = []
+            frame.said.append((key, inner))
+
+    def _pair(self, frame: _Frame) -> str | None:
+        """Give the secret name that an object says of its value: `{"name": "password", …}`."""
+        for key, inner in frame.said or ():
+            squeezed, value = squeeze(key), self._decoded(inner)
+            if "/" in value and squeezed in _LISTS:
+                value = value.rpartition("/")[2]  # a JSON Pointer, as JSON Patch has it
+            verdict = self.reader.fields.verdict(value) if value else SAFE
+            if verdict == ALL or (verdict == TEXT and squeezed not in _SURE_PAIRS):
+                return value
+        return None
 
     def _string(self, begin: int, end: int, inner: str, *, cut: bool = False) -> None:
         """Read what lies in a string by its own structure."""
@@ -324,20 +361,21 @@ class _Walk:
                     if pieces or (self.reader.in_stream and is_piece(value)):
                         continue
                     self._remove(begin, stop, value, name, certain=False)
+            pair = self._pair(frame) if frame.values else None
             for begin, ends in frame.values or ():
                 stop = end if ends < 0 else ends
-                if frame.pair is not None or cut:
+                if pair is not None or cut:
                     raw = text[begin:stop]
-                    if raw[:1] in "{[" and frame.pair is not None:
+                    if raw[:1] in "{[" and pair is not None:
                         self.edits = [each for each in self.edits if each[0] < begin]
-                        self._remember(begin, stop, frame.pair, TEXT)
+                        self._remember(begin, stop, pair, TEXT)
                         self.edits.append((begin, stop, f'"{REDACTED}"'))
                     elif raw[:1] == '"':
                         value = self._decoded(raw[1:-1])
-                        if value and (frame.pair is not None or looks_secret(value)):
-                            self._remove(begin, stop, value, frame.pair or "value", certain=False)
-                    elif raw[:1] not in "{[" and frame.pair is not None:
-                        self._remove(begin, stop, raw, frame.pair, certain=False)
+                        if value and (pair is not None or looks_secret(value)):
+                            self._remove(begin, stop, value, pair or "value", certain=False)
+                    elif raw[:1] not in "{[" and pair is not None:
+                        self._remove(begin, stop, raw, pair, certain=False)
                 elif text[begin] == '"' and self._any_place(begin, stop):
                     self._string(begin, stop, text[begin + 1 : stop - 1])
         elif (
@@ -432,7 +470,7 @@ class _Walk:
             try:
                 value = json.loads(self.text[begin:end])
             except (ValueError, RecursionError):
-                value = [match[1] for match in _TOKEN.finditer(self.text, begin, end) if match[1]]
+                value = [match[1] for match in _STRING.finditer(self.text, begin, end) if match[1]]
         for text in texts_of(value)[:32] or [""]:
             self.reader.removed(name, text, certain=False)
 
@@ -458,12 +496,14 @@ class _Walk:
         # An escape that the cut has split goes.
         inner = re.sub(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z", "", inner) if _is_split(inner) else inner
         if frame.is_object and squeeze(frame.key) in VALUE_NAMES:
-            if frame.pair is not None:
-                self.reader.removed(frame.pair, "")
+            pair = self._pair(frame)
+            if pair is not None:
+                self.reader.removed(pair, "")
             self._close_all(stack, frame.key_at)
             return self.edits, frame.key_at
-        if frame.pair is not None:
-            self.reader.removed(frame.pair, "")
+        pair = self._pair(frame)
+        if pair is not None:
+            self.reader.removed(pair, "")
             self._close_all(stack, begin)
             return self.edits, begin
         if not frame.is_object and frame.strings and len(frame.strings) == 1:

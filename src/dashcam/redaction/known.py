@@ -16,7 +16,7 @@ from dashcam.redaction.names import REDACTED
 
 LEAST_CHARACTERS = 6
 MOST_CHARACTERS = 4096
-MOST_VALUES = 64
+MOST_VALUES = 32
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = re.compile(
     r"(?i)(?:string|boolean|integer|number|object|array|null|undefined|required|optional|bearer"
@@ -59,8 +59,10 @@ class Known:
             value: as its reader would understand it, without quotes or escapes.
             certain: False where its name alone says little; then words are not remembered.
         """
+        if len(self._values) >= MOST_VALUES:
+            return
         value = value.strip()
-        if not len(value) >= LEAST_CHARACTERS or len(self._values) >= MOST_VALUES:
+        if len(value) < LEAST_CHARACTERS:
             return
         value = value[:MOST_CHARACTERS]
         if value in self._values or _COMMON.fullmatch(value) is not None:

@@ -104,7 +104,7 @@ class _Xml:
                 if (match["end"] or "").lower() != raw_until:
                     continue
                 raw_until = ""
-            if count % 4 == 3 and not may_go_on(reader, 16):
+            if count % 4 == 3 and not may_go_on(reader, 8):
                 if secret:
                     self._hide(secret_at, kept, secret_name)
                 return kept

@@ -91,7 +91,7 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
     name, verdict, quoted = judged
     if verdict == SAFE or _SOURCE.search(name) is not None:
         return None
-    reader.work.spend(12)
+    reader.work.spend(8)
     size = len(text)
     sign = _SIGN.match(text, at)
     assert sign is not None

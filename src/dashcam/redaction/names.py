@@ -176,6 +176,7 @@ class Names:
         self.safe: set[str] = set()
         """Names, as they are written, under which everything may stay."""
         self._known: dict[str, int] = {}
+        self._segments: dict[str, int] = {}
 
     def verdict(self, name: str) -> int:
         """Tell what may be kept under a name, as it is written."""
@@ -216,7 +217,18 @@ class Names:
         if " " in name.strip():
             # "card number": words of one name; a sentence is none.
             return self._judge(name) if name.count(" ") <= 3 and len(name) <= 60 else SAFE
-        return max(map(self._judge, segments), default=SAFE)
+        return max(map(self._segment, segments), default=SAFE)
+
+    def _segment(self, segment: str) -> int:
+        """Judge one of several segments: `users[7][name]` has the same ones for each user."""
+        verdict = self._segments.get(segment)
+        if verdict is None:
+            assert self._judge is not None
+            verdict = self._judge(segment)
+            if len(self._segments) >= KNOWN_NAMES:
+                self._segments.clear()
+            self._segments[segment] = verdict
+        return verdict
 
     def _is_listed(self, name: str) -> bool:
         squeezed = squeeze(name)

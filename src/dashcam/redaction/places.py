@@ -101,7 +101,7 @@ def name_before(text: str, at: int) -> tuple[str, int] | None:
     if size and begin > 0 and text[begin - 1] == "\\" and text[begin] in "nrtbf":
         begin += 1  # a letter that is an escape's
     name = text[begin:end]
-    if not any(sign.isalpha() if sign < "\x80" else True for sign in name):
+    if not any(sign.isalpha() or sign == "%" or sign >= "\x80" for sign in name):
         return None
     return name, begin
 

@@ -150,7 +150,7 @@ class Reader:
         if len(places) >= MOST_PLACES:
             text, places, cut = *self._short(text, places), True
         work = self.work
-        work.spend(12 + len(text) // 200)
+        work.spend(8 + len(text) // 200)
         if work.depth >= MOST_DEPTH or work.nested < len(text):
             self.found.add("*")
             return REDACTED
@@ -271,7 +271,7 @@ class Reader:
             places = self.places(bare)
             if not places and not cut:
                 return text
-            self.work.spend(12)
+            self.work.spend(8)
         if len(places) >= MOST_PLACES:
             whole = bare is text
             bare, places, cut = *self._short(bare, places), True
@@ -299,7 +299,7 @@ class Reader:
         parts: list[str] = []
         at = 0
         size = len(text)
-        while at < size:
+        while at < size and not self.shortened:
             blank = _BLANKS.match(text, at).end()  # type: ignore[union-attr]
             parts.append(text[at:blank])
             at = blank

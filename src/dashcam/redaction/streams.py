@@ -38,7 +38,7 @@ def redact_lines(text: str, reader: "Reader", *, cut: bool) -> str:
     outside, reader.in_stream = reader.in_stream, True
     try:
         for number, line in enumerate(lines):
-            if number % 4 == 3 and not may_go_on(reader, 5):
+            if number % 4 == 3 and not may_go_on(reader, 4):
                 return "\n".join(lines[:number])
             begin, end = end + 1, end + 1 + len(line)
             bare = line.strip("\x1e\r \t")

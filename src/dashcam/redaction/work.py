@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
-UNITS = 5_000
+UNITS = 12_000
 """Of about a microsecond each on a server of 2024, for all parts of one exchange. What each step
 costs was measured; `benchmarks/bench_redaction.py` finds the step that is charged too little."""
 GRACE = 600
 """Units with which a part that has used up all is brought to its end."""
-MOST_PLACES = 3_000
+MOST_PLACES = 6_000
 """Places that are looked at in one text."""
 MOST_NESTED_BYTES = 1 << 20
 MOST_DEPTH = 24
@@ -23,12 +23,13 @@ class TooMuch(Exception):
 class Work:
     """What is left of the work for one exchange."""
 
-    __slots__ = ("depth", "nested", "units")
+    __slots__ = ("depth", "ends", "nested", "units")
 
     def __init__(self) -> None:
         self.units = UNITS
         self.nested = MOST_NESTED_BYTES
         self.depth = 0
+        self.ends = 8
 
     def spend(self, units: int) -> None:
         """Take units.
@@ -41,7 +42,14 @@ class Work:
             raise TooMuch
 
     def end(self) -> None:
-        """Allow what it takes to close the present part."""
+        """Allow what it takes to close the present part.
+
+        Raises:
+            TooMuch: too many parts were closed so already.
+        """
+        self.ends -= 1
+        if self.ends < 0:
+            raise TooMuch
         self.units = max(self.units, 0) + GRACE
 
 
