@@ -10,6 +10,7 @@ from benchmarks import (
     bench_history,
     bench_large,
     bench_page,
+    bench_redaction,
     bench_server,
     bench_store,
     bench_stores,
@@ -26,6 +27,8 @@ def main() -> None:
     bare_us = bench_server.main()
     print()
     bench_capture.main(bare_us)
+    print()
+    bench_redaction.main()
     print()
     bench_stream.main()
     print()

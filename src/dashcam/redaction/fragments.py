@@ -27,12 +27,13 @@ _INDEX = re.compile(
 _OTHER_INDEX = re.compile(r'"(?:[a-z_]*index|choice)"\s{0,8}:\s{0,8}[1-9]')
 
 
-def redact_fragments(text: str, reader: "Reader") -> str:
+def redact_fragments(text: str, reader: "Reader", *, cut: bool) -> str:
     """Redact what the fragments of a stream say together.
 
     Args:
-        text: events or lines of JSON, each already redacted by itself.
+        text: events or lines of JSON.
         reader: whose names, work and findings count.
+        cut: whether the text's end is missing.
 
     Raises:
         TooMuch: it would take too long.
@@ -56,6 +57,10 @@ def redact_fragments(text: str, reader: "Reader") -> str:
             about = tuple(
                 each[0] for each in _INDEX.finditer(text, begin, len(text) if end < 0 else end)
             )
+            if cut and end < 0:
+                # Of an event that is cut the indexes may be missing: it goes on with the last one.
+                same = [key for key in channels if key[0] == match[1]]
+                about = same[-1][1:] if same else about
         channels.setdefault((match[1], *about), []).append((*match.span(2), match[2]))
     edits: list[tuple[int, int, str]] = []
     for fragments in channels.values():

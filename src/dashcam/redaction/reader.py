@@ -38,7 +38,7 @@ _FORM = re.compile(
 )
 _TAG_AHEAD = re.compile(r"<(?:[A-Za-z_!?/])(?![A-Za-z0-9+.-]{0,20}:/)")
 _OPENS_JSON = re.compile(r"[{\[]\s*(?:[\"{\[]|[\]}])")
-_EMBEDS_JSON = re.compile(r"[{\[]\s{0,64}[\"{\[]|\"[{\[](?=[^\"]{0,200}\\\")")
+_EMBEDS_JSON = re.compile(r"[{\[]\s{0,64}[\"{\[]|\"(?:\\{1,16}\")?[{\[](?=[^\"]{0,200}\\\")")
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _LINE_OF_JSON = re.compile(r"[}\]\"][ \t]*\r?\n[ \t\x1e\r\n]*[{\[\"]")
 

@@ -401,13 +401,13 @@ class _Redaction:
             return self._json(text, cut)
         if claims == kinds.LINES:
             try:
-                return redact_lines(redact_fragments(text, reader), reader, cut=cut)
+                return redact_lines(redact_fragments(text, reader, cut=cut), reader, cut=cut)
             except Unreadable:
                 return self._json(text, cut)
         if claims == kinds.EVENTS:
             if text.lstrip("\ufeff \r\n")[:1] in ("{", "["):
                 return reader.value(text, cut=cut, claims=True)
-            return redact_events(redact_fragments(text, reader), reader, cut=cut)
+            return redact_events(redact_fragments(text, reader, cut=cut), reader, cut=cut)
         if claims == kinds.FORM:
             if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[", "<", '"') or text.startswith("data:"):
                 return reader.value(text, cut=cut)
@@ -421,7 +421,7 @@ class _Redaction:
             if table is not None:
                 return table
         if text.startswith(("data:", "event:", "id:", ":", "\ufeffdata:")):
-            text = redact_fragments(text, reader)
+            text = redact_fragments(text, reader, cut=cut)
         return reader.value(text, cut=cut)
 
     def _json(self, text: str, cut: bool) -> str:
@@ -443,13 +443,13 @@ class _Redaction:
                 pass
         if bare[:1] in ("{", "[", "\x1e"):
             try:
-                return redact_lines(redact_fragments(text, reader), reader, cut=cut)
+                return redact_lines(redact_fragments(text, reader, cut=cut), reader, cut=cut)
             except Unreadable:
                 redacted = reader.several(bare, cut=cut)
                 if redacted is not None:
                     return redacted
         elif bare.startswith(("data:", "event:", "id:", "retry:", ":")):
-            return redact_events(redact_fragments(text, reader), reader, cut=cut)
+            return redact_events(redact_fragments(text, reader, cut=cut), reader, cut=cut)
         raise Unreadable("not JSON")
 
     def _columns(self) -> None:
