@@ -4,7 +4,8 @@ BIN := .venv/bin
 # Many tests wait for another process: twice as many at once as there are cores.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
 # These run once more without the compiled module, but for one that takes long and goes the same way in both.
-PURE := $(wildcard tests/unit/test_capture_*.py) tests/unit/test_redaction.py tests/unit/test_shapes.py tests/unit/test_innocent_texts.py \
+PURE := $(wildcard tests/unit/test_capture_*.py) tests/unit/test_redaction.py tests/unit/test_shapes.py tests/unit/test_redaction_settings.py \
+  tests/unit/test_innocent_texts.py \
   tests/docs/test_redaction_page.py tests/crash/test_journal_damage.py \
   --deselect tests/unit/test_capture_bounds.py::test_5000_requests_at_once_with_bodies_of_1_mb
 SYNCED := .venv/.synced

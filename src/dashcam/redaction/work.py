@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
-UNITS = 12_000
+UNITS = 10_000
 """Of about a microsecond each on a server of 2024, for all parts of one exchange. What each step
 costs was measured; `benchmarks/bench_redaction.py` finds the step that is charged too little."""
 GRACE = 600
