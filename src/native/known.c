@@ -84,7 +84,8 @@ static const uint8_t *behind_scheme(const uint8_t *at, const uint8_t *end)
     static const char *const schemes[] = {"bearer", "token", "apikey", "digest", "negotiate", "basic"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         Py_ssize_t size = (Py_ssize_t)strlen(schemes[i]);
-        if (end - at > size && at[size] == ' ' && PyOS_strnicmp((const char *)at, schemes[i], size) == 0) {
+        if (end - at > size && at[size] == ' ' &&
+            PyOS_strnicmp((const char *)at, schemes[i], size) == 0) {
             const uint8_t *value = at + size;
             while (value < end && *value == ' ')
                 value++;
@@ -126,7 +127,8 @@ int known_add(Known *known, const char *name, Py_ssize_t name_size, PyObject *he
             continue;
         part++;
         trim(&part, &part_end, '"');
-        if (part_end - part >= LEAST_PART && !is_word(part, part_end) && !add_value(known, part, part_end))
+        if (part_end - part >= LEAST_PART && !is_word(part, part_end) &&
+            !add_value(known, part, part_end))
             return 0;
     }
     return known->count > count || add_value(known, at, end);

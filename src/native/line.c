@@ -271,7 +271,8 @@ static int put_line(Out *to, Observed *observed, const Told *told, const Constan
     Removed removed;
     Known known;
     removed.count = known.count = 0;
-    if (has_places_in_text(field[F_path], constants->safe) || has_places_in_text(field[F_host], constants->safe) ||
+    if (has_places_in_text(field[F_path], constants->safe) ||
+        has_places_in_text(field[F_host], constants->safe) ||
         has_places_in_text(field[F_user_agent], constants->safe) ||
         has_places_in_text(field[F_request_id], constants->safe))
         return 0;

@@ -186,8 +186,10 @@ static int is_plain_entry(Observed *self)
             return 0;
         PyObject *name = PyTuple_GET_ITEM(pair, 0);
         long kind = judged_header(constants, name, &judged);
-        if (kind < 0 || (kind == SECRET && !known_add(&known, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
-                                                      PyTuple_GET_ITEM(pair, 1))))
+        if (kind < 0)
+            return 0;
+        if (kind == SECRET && !known_add(&known, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name),
+                                         PyTuple_GET_ITEM(pair, 1)))
             return 0;
     }
     for (int i = 0; i < 3; i++) {

@@ -148,13 +148,18 @@ INLINE Py_ssize_t entity_size(int kind, const void *data, Py_ssize_t floor, Py_s
     return 0;
 }
 
+INLINE int is_space(Py_UCS4 sign)
+{
+    return sign == ' ' || sign == '\t' || sign == '\r' || sign == '\n';
+}
+
 /* Find the name that stands before a separator; `name_before` has the same steps. */
 INLINE int name_before(int kind, const void *data, Py_ssize_t at, Py_ssize_t *from, Py_ssize_t *to)
 {
     Py_ssize_t floor = at > BACKWARD ? at - BACKWARD : 0, end = at;
     Py_UCS4 last = 0;
     for (int i = 0; i < 8; i++) {
-        while (end > floor && ((last = READ(end - 1)) == ' ' || last == '\t' || last == '\r' || last == '\n'))
+        while (end > floor && is_space(last = READ(end - 1)))
             end--;
         if (end - floor >= 2 && (last == 'n' || last == 'r' || last == 't') && READ(end - 2) == '\\')
             for (end -= 2; end > floor && READ(end - 1) == '\\';)
@@ -310,7 +315,8 @@ INLINE int search_text(int kind, const void *data, Py_ssize_t size, Search *sear
             Py_ssize_t name_size = tag_size(kind, data, size, at);
             if (name_size == NAME_WINDOW)
                 what = TAG;
-            else if (name_size > 0 && (is_safe = is_in(search->text, at + 1, at + 1 + name_size, search->safe)) == 0)
+            else if (name_size > 0 &&
+                     (is_safe = is_in(search->text, at + 1, at + 1 + name_size, search->safe)) == 0)
                 what = TAG;
         }
         if (is_safe < 0)
@@ -395,8 +401,8 @@ static int has_place_at(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, con
     int found = name_before(PyUnicode_1BYTE_KIND, data, at, &from, &to);
     if (found != NAMED)
         return found == UNKNOWN;
-    return from + BACKWARD == at ||
-           !is_safe_name(safe + (from > 0 && is_behind(data[from - 1])), data + from, (size_t)(to - from));
+    int in_query = from > 0 && is_behind(data[from - 1]);
+    return from + BACKWARD == at || !is_safe_name(safe + in_query, data + from, (size_t)(to - from));
 }
 
 /* Tell whether a literal stands at one of some places. */
@@ -431,11 +437,12 @@ int has_places(const uint8_t *data, const uint8_t *stop, const SafeNames safe[2]
     }
 #endif
     for (; at < size; at++)
-        if ((data[at] == ':' || data[at] == '=' || data[at] == '<') && has_place_at(data, size, at, safe))
+        if ((data[at] == ':' || data[at] == '=' || data[at] == '<') &&
+            has_place_at(data, size, at, safe))
             return 1;
     for (at = 0; size - at >= 10; at += 8) {
-        unsigned found = is_sample(data + at) | is_sample(data + at + 2) << 2 | is_sample(data + at + 4) << 4 |
-                         is_sample(data + at + 6) << 6;
+        unsigned found = is_sample(data + at) | is_sample(data + at + 2) << 2 |
+                         is_sample(data + at + 4) << 4 | is_sample(data + at + 6) << 6;
         for (; __builtin_expect(found != 0, 0); found &= found - 1) {
             Py_ssize_t place = at + __builtin_ctz(found);
             if (has_literal(data, size, place > 0 ? place - 1 : 0, place + 1))

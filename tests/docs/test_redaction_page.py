@@ -19,6 +19,7 @@ from tests.docs.test_docs import generated
 
 from dashcam.exchange import Exchange
 from dashcam.redaction import Redactor, scrub
+from dashcam.redaction.known import MOST_VALUES
 from dashcam.redaction.shapes import SHAPES
 from dashcam.settings import Settings
 
@@ -538,7 +539,8 @@ def test_a_column_follows_its_header(header, column, instead):
 
 
 def test_values_beyond_the_bound_are_not_searched_for():
-    """The first 64 values that were removed are searched for elsewhere."""
-    query = "&".join(f"token={number:03}hunter" for number in range(70))
-    exchange = redact(Exchange(query=query, error_message="063hunter, 064hunter"))
-    assert exchange.error_message == "[redacted], 064hunter"
+    """Only so many of the values that were removed are searched for elsewhere."""
+    query = "&".join(f"token={number:03}hunter" for number in range(MOST_VALUES + 6))
+    last, beyond = f"{MOST_VALUES - 1:03}hunter", f"{MOST_VALUES:03}hunter"
+    exchange = redact(Exchange(query=query, error_message=f"{last}, {beyond}"))
+    assert exchange.error_message == f"[redacted], {beyond}"

@@ -60,7 +60,8 @@ def redact_fragments(text: str, reader: "Reader", *, cut: bool) -> str:
             if cut and end < 0:
                 # Of an event that is cut the indexes may be missing: it goes on with the last one.
                 same = [key for key in channels if key[0] == match[1]]
-                about = same[-1][1:] if same else about
+                if same and (match[1], *about) not in channels:
+                    about = same[-1][1:]
         channels.setdefault((match[1], *about), []).append((*match.span(2), match[2]))
     edits: list[tuple[int, int, str]] = []
     for fragments in channels.values():

@@ -7,6 +7,7 @@ are taken.
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
@@ -393,14 +394,13 @@ class _Walk:
 
     def _names_secret(self, inner: str) -> bool:
         """Tell whether the first text of a list is a secret name, as in a pair."""
-        if _ARGUMENT.fullmatch(inner) is None:
+        name = self._decoded(inner)
+        if _ARGUMENT.fullmatch(name) is None:
             return False
         reader = self.reader
-        return reader.fields.verdict(inner) >= TEXT or reader.headers.verdict(inner.lower()) >= TEXT
+        return reader.fields.verdict(name) >= TEXT or reader.headers.verdict(name.lower()) >= TEXT
 
     def _any_place(self, begin: int, end: int) -> bool:
-        from bisect import bisect_left
-
         at = bisect_left(self.places, begin)
         return at < len(self.places) and self.places[at] < end
 
