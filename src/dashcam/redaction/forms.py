@@ -9,6 +9,7 @@ from dashcam.redaction.names import (
     OPAQUE,
     PAIR_NAMES,
     REDACTED,
+    SAFE,
     TEXT,
     VALUE_NAMES,
     Names,
@@ -40,7 +41,7 @@ def redact_pairs(
     text: str, reader: "Reader", names: Names | FormNames, *, cut: bool = False
 ) -> str:
     """Forms and queries: `key=value&…`, also with `;`. What needs no change stays as it was."""
-    if not text or not (cut or reader.places(text)):
+    if not text or (not cut and _holds_none(text, reader, names)):
         return text
     reader.work.spend(len(text) // 40)
     pieces = _PAIR_END.split(text)
@@ -66,6 +67,8 @@ def redact_pairs(
                 decoded = unquote_plus(value)
                 if decoded == REDACTED:
                     continue
+                if _CHOICE.fullmatch(decoded) is not None and reader.fields.verdict(name) < TEXT:
+                    continue  # `state=open`, `code=404`
                 reader.removed(name, decoded, certain=verdict == ALL)
                 pieces[number] = f"{key}={REDACTED}"
             continue
@@ -84,6 +87,24 @@ def redact_pairs(
         if redacted != value:
             pieces[number] = f"{key}={redacted}"
     return "".join(pieces)
+
+
+_KEY = re.compile(r"(?:\A|[&;])([^=&;]*)=")
+
+
+def _holds_none(text: str, reader: "Reader", names: Names | FormNames) -> bool:
+    """Tell cheaply of a large form that no name is secret, and no value has a place."""
+    keys = set(_KEY.findall(text))
+    if len(keys) > 64 or reader.places("&" + unquote_plus(text)):
+        return False
+    return all(
+        names.verdict(unquoted(key).strip()) == SAFE
+        and squeeze(key.rpartition("[")[2].rstrip("]")) not in VALUE_NAMES
+        for key in keys
+    )
+
+
+_CHOICE = re.compile(r"[A-Za-z]{1,16}(?:[-_ ][A-Za-z]{1,16}){0,2}|\d{1,4}")
 
 
 def unquoted(text: str) -> str:

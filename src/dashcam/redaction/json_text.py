@@ -62,6 +62,25 @@ _SIBLINGS = re.compile(
 )
 _SURE_PAIRS = frozenset(("type", "id", "k", "path", "label", "var"))
 """Keys that name a pair only where the name is a sure one: `{"type": "token"}` is none."""
+_DEPENDING = frozenset(("number", "num", "d", "p", "q", "dp", "dq", "qi", "k"))
+"""Harmless names that are secret in some objects: a card's number, a private JWK's values."""
+_CHOICES = frozenset(
+    (
+        "read",
+        "write",
+        "none",
+        "include",
+        "omit",
+        "same-origin",
+        "basic",
+        "bearer",
+        "required",
+        "optional",
+    )
+)
+_HEX_TOKEN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}|[A-Z]{2}[0-9a-f]{32}")
+"""Of a block chain, or a Twilio SID."""
 _LISTS = ("loc", "path", "field")
 
 
@@ -98,8 +117,19 @@ class _Frame:
     """An object or array that is open."""
 
     __slots__ = (
-        "count", "is_object", "key", "key_at", "last", "owner", "said", "start", "strings",
-        "tokens", "values", "verdict",
+        "count",
+        "is_object",
+        "jwk",
+        "key",
+        "key_at",
+        "last",
+        "owner",
+        "said",
+        "start",
+        "strings",
+        "tokens",
+        "values",
+        "verdict",
     )  # fmt: skip
 
     def __init__(self, start: int, owner: str, *, is_object: bool) -> None:
@@ -109,6 +139,7 @@ class _Frame:
         self.key = ""
         self.key_at = -1
         self.verdict = SAFE
+        self.jwk: list[tuple[int, int, str]] | None = None
         self.said: list[tuple[str, str]] | None = None
         self.values: list[tuple[int, int]] | None = None
         self.tokens: list[tuple[int, int, str, str]] | None = None
@@ -222,7 +253,7 @@ class _Walk:
                 self.last_end = end + 1
                 continue
             value = match[3]
-            if value is not None and inner in safe:
+            if value is not None and inner in safe and inner not in _DEPENDING:
                 # Most of JSON: a harmless name with a text.
                 frame.key = ""
                 if inner in PAIR_NAMES or (len(inner) > 8 and squeeze(inner) in PAIR_NAMES):
@@ -235,6 +266,8 @@ class _Walk:
             frame.key_at = match.start()
             frame.key = key = self._decoded(inner)
             frame.verdict = verdict = self.reader.fields.verdict(key) if key else SAFE
+            if verdict == SAFE and key in ("number", "num") and frame.owner:
+                frame.verdict = verdict = self.reader.fields.verdict(f"{frame.owner}_{key}")
             if verdict == SAFE and len(inner) >= 12 and self._has_place(match.start() + 1, end):
                 self._string(match.start(), end + 1, inner)  # a key that is a secret itself
             self.last_end = match.end(2)
@@ -297,6 +330,8 @@ class _Walk:
                 value = self._decoded(inner)
                 if not value.strip() or value == REDACTED or is_prose(value):
                     return
+                if self._is_harmless(frame, name, value):
+                    return
                 if verdict == TEXT and squeeze(name) in ("token", "tokens"):
                     if frame.tokens is None:
                         frame.tokens = []
@@ -304,10 +339,20 @@ class _Walk:
                     return
                 self._remove(begin, end, value, name, certain=verdict == ALL)
                 return
-            if verdict == OPAQUE and looks_secret(self._decoded(inner)):
+            if verdict == OPAQUE and (
+                looks_secret(self._decoded(inner))
+                or (
+                    _HEX_TOKEN.fullmatch(inner) is not None
+                    and words_of(name) in (["key"], ["session"])
+                )
+            ):
                 self._remove(begin, end, self._decoded(inner), name, certain=False)
                 return
             squeezed = squeeze(name)
+            if name in _DEPENDING and name not in ("number", "num") and len(inner) >= 20:
+                if frame.jwk is None:
+                    frame.jwk = []
+                frame.jwk.append((begin, end, name))
             if squeezed in PAIR_NAMES and len(inner) <= 100:
                 self._say(frame, name, inner)
             if squeezed in VALUE_NAMES and inner:
@@ -324,6 +369,18 @@ class _Walk:
             frame.last = inner if len(inner) <= 200 else ""
         if self._has_place(begin, end):
             self._string(begin, end, inner)
+
+    @staticmethod
+    def _is_harmless(frame: _Frame, name: str, value: str) -> bool:
+        """Tell whether a text under a secret name is a choice, a label, a message or an address."""
+        lower = value.lower()
+        if lower == name.lower() or (
+            lower in _CHOICES and (frame.verdict == TEXT or name[-1:] == "s")
+        ):
+            return True
+        if "error" in frame.owner.lower():
+            return not any(map(is_mixed, value.split()))
+        return frame.verdict == TEXT and _ADDRESS.fullmatch(value) is not None
 
     @staticmethod
     def _say(frame: _Frame, key: str, inner: str) -> None:
@@ -362,6 +419,9 @@ class _Walk:
                     if pieces or (self.reader.in_stream and is_piece(value)):
                         continue
                     self._remove(begin, stop, value, name, certain=False)
+            if frame.jwk and text.find('"kty"', frame.start, end) >= 0:
+                for begin, stop, name in frame.jwk:
+                    self._remove(begin, stop, text[begin + 1 : stop - 1], name, certain=False)
             pair = self._pair(frame) if frame.values else None
             for begin, ends in frame.values or ():
                 stop = end if ends < 0 else ends
@@ -462,7 +522,10 @@ class _Walk:
     def _is_open(frame: _Frame) -> bool:
         """Tell whether an object under a secret name is looked into: its own names decide."""
         words = words_of(frame.key)
-        return words[-1:] in (["auth"], ["authentication"]) or frame.owner == "security"
+        return (
+            words[-1:] in (["auth"], ["authentication"], ["authorization"], ["authorizations"])
+            or frame.owner == "security"
+        )
 
     def _remember(self, begin: int, end: int, name: str, verdict: int, value: Any = None) -> None:
         self.reader.work.spend(15)

@@ -23,7 +23,7 @@ _COMMON = re.compile(
     r"|basic|digest|true|false|password|secret|token|access|refresh|default|example|redacted"
     r"|invalid|missing|unknown|expired|disabled|enabled|changeme|hidden|masked"
     r"|application/json|gzip, deflate"
-    r"|localhost|[*x.•-]{6,})"
+    r"|localhost|include|same-origin|[*x.•-]{6,})"
 )
 _NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|apikey|digest|negotiate)\s{1,20}(\S.*)", re.DOTALL)
@@ -41,6 +41,17 @@ def replace_number(text: str, number: str) -> str:
         return f'"{REDACTED}"'
 
     return re.sub(rf'"(?:[^"\\]++|\\.)*+"?|{number}', instead, text, flags=re.DOTALL)
+
+
+_DIGIT = re.compile(r"\d")
+_PIECE_ENDS = re.compile(r"[^A-Za-z0-9]+")
+
+
+def _is_random(value: str) -> bool:
+    return any(
+        len(piece) >= 8 and _DIGIT.search(piece) is not None and not piece.isdigit()
+        for piece in _PIECE_ENDS.split(value)
+    )
 
 
 class Known:
@@ -78,9 +89,9 @@ class Known:
             pairs = value.split(";")
             for number, pair in enumerate(pairs):
                 cookie = pair.partition("=")[2].strip().strip('"')
-                if (name.startswith("set-") and number) or len(cookie) < 8:
+                if name.startswith("set-") and number:
                     continue  # what follows in Set-Cookie says how it is kept
-                if not cookie.isalpha() and not cookie.isdigit():
+                if _is_random(cookie):  # not a preference, such as `tz=Europe/Berlin`
                     self.add(cookie, certain=False)
                     if "%" in cookie:
                         self.add(unquote_plus(cookie), certain=False)
@@ -88,6 +99,8 @@ class Known:
         self.add(value)
         value = value.strip()
         scheme = _SCHEME.match(value)
+        if scheme is not None or _DIGIT.search(value) is not None:
+            self.add(value)
         if scheme is None:
             for piece in re.split(r"[,;\s]+", value):
                 part = piece.partition("=")[2].strip('"')
@@ -137,8 +150,8 @@ class Known:
                 continue
             if _NUMBER.fullmatch(form) is not None:
                 text = replace_number(text, rf"(?<![\w.]){re.escape(form)}(?![\w.])")
-            elif form.isalpha():
-                # A word is a password where it stands alone, not as a part of another word.
+            elif form.isalpha() or len(form) < 12:
+                # A short value is one where it stands alone, not as a part of a longer word.
                 text = re.sub(rf"(?<![^\W_]){re.escape(form)}(?![^\W_])", REDACTED, text)
             else:
                 text = text.replace(form, REDACTED)

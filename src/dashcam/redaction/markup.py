@@ -232,7 +232,7 @@ class _Xml:
                 name = unescape(text).strip()
                 if self.reader.fields.verdict(name) >= TEXT:
                     pairs[-1] = name
-            if self.reader.fields.verdict(bare) == OPAQUE and looks_secret(unescape(text)):
+            if _is_opaque_name(self.reader, bare) and looks_secret(unescape(text)):
                 self.reader.removed(bare, text.strip(), certain=False)
                 self.edits.append((begin, end, REDACTED))
                 return
@@ -306,6 +306,11 @@ _PAIRS = frozenset((
     "member", "entry", "property", "parameter", "param", "item", "pair", "header", "setting",
     "add",
 ))  # fmt: skip
+
+
+def _is_opaque_name(reader: "Reader", name: str) -> bool:
+    """Tell whether an element's value decides; HTML's `code` and S3's `Key` hold no secret."""
+    return name.lower() not in ("code", "key") and reader.fields.verdict(name) == OPAQUE
 
 
 def _local(name: str) -> str:

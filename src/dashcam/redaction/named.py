@@ -17,7 +17,7 @@ from dashcam.redaction.prose import (
     is_prose,
     looks_secret,
 )
-from dashcam.redaction.shapes import is_mixed, is_opaque
+from dashcam.redaction.shapes import is_mixed, is_no_placeholder, is_opaque
 
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
@@ -39,7 +39,7 @@ _SCHEME = re.compile(
 _SOFT = re.compile(
     r"(?ai)(?P<word>pass(?:word|wd|phrase|code)|pwd?|secret|token|api[ _-]?key|access[ _-]?key"
     r"|private[ _-]?key|credential|authorization|cookie|csrf)s?"
-    r"(?P<sign>[\"'`]{1,2},[ \t]{0,2}|[ \t]{1,4}(?:(?:is|was|->|=>)[ \t]{1,4})?|\r?\n[ \t]{0,8})"
+    r"(?P<sign>[\"'`]{1,2},[ \t]{0,2}|[ \t]{1,4}(?:(?:is:?|was|->|=>)[ \t]{1,4})?|\r?\n[ \t]{0,8})"
 )
 _OPAQUE_RUN = re.compile(r"[^\s\"'`<>,;(){}\[\]]{6,}+")
 _TAIL_WORDS = frozenset(("key", "keys", "code", "codes", "number", "numbers", "phrase", "string"))
@@ -52,7 +52,7 @@ Found = tuple[int, int, str, bool]
 def _verdict(text: str, at: int, reader: "Reader") -> tuple[str, int, bool] | None:
     """Judge the name before a separator; give it, its verdict and whether it is quoted."""
     named = name_before(text, at)
-    if named is None:
+    if named is None or named[0].endswith("["):
         return None
     name, begin = named
     if name == UNKNOWN:
@@ -115,6 +115,8 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
         return _checked(text, begin, end, name, verdict, certain)
     quote_at = _QUOTE.match(text, begin)
     if quote_at is not None:
+        if not quoted and not quote_at[1] and _ends_label(text, at, quote_at[2]):
+            return None
         begin = quote_at.end()
         slashes, mark = quote_at[1], quote_at[2]
         if slashes:
@@ -179,6 +181,8 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
             return None
         if spaced and PROSE.fullmatch(value) is not None:
             return None
+        if spaced and _IDENTIFIER.fullmatch(value) is not None and reader.fields.is_secret(value):
+            return None  # a variable: `self.api_key = api_key2`
         if verdict == TEXT and value.rstrip("%.,").isdigit() and len(value) < 10:
             return None
         if value.startswith("$") and not is_opaque(value):
@@ -186,6 +190,7 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
     return begin, begin + len(value) if not (cut and end == size) else end, name, certain
 
 
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,60}")
 _SCHEME_WORD = re.compile(r"(?i)\A(?:bearer|basic|token)[ \t]+")
 _ARGUMENT = re.compile(r"\"([^\"\\\n]{6,512})\"|'([^'\\\n]{6,512})'")
 _DATABASE = frozenset(("database", "db", "redis", "mongo", "mongodb", "broker", "dsn"))
@@ -218,6 +223,15 @@ def _remember_cookies(line: str, reader: "Reader") -> None:
     reader.known.add_header("cookie", line)
 
 
+_FORMAT = re.compile(r"\{[A-Za-z0-9_.!:]{0,40}\}|%[sdr]|%\(\w{1,40}\)[sd]")
+
+
+def _ends_label(text: str, at: int, mark: str) -> bool:
+    """Tell whether a quote behind a separator ends the text in which the name is a label."""
+    line = text.rfind("\n", max(0, at - 200), at) + 1
+    return text.count(mark, max(line, at - 200), at) % 2 == 1
+
+
 def _checked(
     text: str, begin: int, end: int, name: str, verdict: int, certain: bool
 ) -> Found | None:
@@ -228,7 +242,13 @@ def _checked(
         return (begin, end, name, False) if looks_secret(value) else None
     if NOTHING.fullmatch(_SCHEME_WORD.sub("", value)) is not None and verdict != ALL:
         return None
-    if is_url_without_password(name, value):
+    if is_url_without_password(name, value) or not is_no_placeholder(value):
+        return None
+    if _FORMAT.search(value) is not None and not any(
+        map(is_mixed, _FORMAT.sub(" ", value).split())
+    ):
+        return None
+    if not _SCHEME_WORD.sub("", value).strip():
         return None
     if value in ("include", "omit", "same-origin") or (
         value.startswith("{{") and value.endswith("}}")

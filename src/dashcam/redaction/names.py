@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
+from itertools import pairwise
 from urllib.parse import unquote_plus
 
 from dashcam.redaction import rules
@@ -31,6 +32,7 @@ _LOOK_ALIKE = str.maketrans(
 )
 VALUE_NAMES = frozenset((
     "value", "val", "values", "v", "input", "stringvalue", "defaultvalue", "initialvalue",
+    "rejectedvalue", "invalidvalue",
 ))  # fmt: skip
 """In a pair, the keys of what belongs to a name: `{"name": "password", "value": …}`."""
 PAIR_NAMES = frozenset((
@@ -78,7 +80,9 @@ def _phrases(phrases: Iterable[str]) -> str:
     return "|".join(joined)
 
 
-_ANYWHERE = re.compile("|".join(phrase.replace(" ", "") for phrase in rules.ANYWHERE))
+_ANYWHERE = re.compile(
+    "|".join(plain_letters(phrase.replace(" ", "")) for phrase in rules.ANYWHERE)
+)
 _EXCEPT = re.compile(r"secretar|passwordless|credentialing")
 _NUMBERS = re.compile(rf"_(?:{_phrases(rules.NUMBERS)})s?(?=_)")
 _TEXTS = re.compile(rf"_(?:[a-z]*?)(?:{_phrases(rules.TEXTS)})s?(?=_)")
@@ -203,6 +207,9 @@ class Names:
         if "/" in name and "[" not in name:
             return SAFE  # a path or an address
         segments = [segment for segment in _SEGMENTS.split(name) if segment]
+        if len(segments) > 1 and "[" in name:
+            # `card[number]`: two segments may be one name, as in `card_number`.
+            segments += [f"{one}_{two}" for one, two in pairwise(segments)]
         if len(segments) > 1 and any(self._is_listed(segment) for segment in segments):
             return ALL
         if self._judge is None:
@@ -275,21 +282,6 @@ _is_harmless_header = _listed(rules.HARMLESS_HEADERS)
 _is_listed_header = _listed(rules.HEADERS)
 
 
-_COUNTS = (
-    "count",
-    "type",
-    "name",
-    "limit",
-    "remaining",
-    "used",
-    "usage",
-    "length",
-    "expires",
-    "ttl",
-    "consent",
-)
-
-
 def judge_header(name: str) -> int:
     """Judge a header's name, in lower case."""
     if _is_listed_header(name):
@@ -297,7 +289,7 @@ def judge_header(name: str) -> int:
     if _is_harmless_header(name):
         return SAFE
     words = words_of(name)
-    if words and words[-1] in ("tokens", *_COUNTS) and judge_field(name) == SAFE:
+    if words and (words[-1] == "tokens" or words[-1] in _ABOUT) and judge_field(name) == SAFE:
         return SAFE
     for word in words:
         if word in _HEADER_WORDS or (word.endswith("s") and word[:-1] in _HEADER_WORDS):

@@ -24,7 +24,7 @@ ESCAPES = ("\\u00", "%3d", "%3a", "%22", ":\\/\\/", "1\\/\\/0")
 WORDS = (
     "password", "passwd", "passphrase", "passcode", "pwd", "pw ", "secret", "token", "apikey",
     "api_key", "api-key", "api key", "access key", "access_key", "private key", "private_key",
-    "credential", "authorization", "cookie", "csrf", "input_value=",
+    "credential", "authorization", "cookie", "csrf", "input_value=", '"kty"',
 )  # fmt: skip
 
 TABLE: tuple[tuple[str, int], ...] = (

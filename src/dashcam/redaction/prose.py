@@ -33,6 +33,8 @@ def looks_secret(value: str) -> bool:
     value = value.strip()
     if not 10 <= len(value) <= 4096 or SPACED.search(value) is not None:
         return False
+    if ("/" in value and not value.endswith("=")) or _FILE_NAME.search(value) is not None:
+        return False  # a path, or a file's name
     if value.isdigit():
         return len(value) in range(13, 20)
     if _IDENTIFIER.match(value) is not None:
@@ -43,6 +45,7 @@ def looks_secret(value: str) -> bool:
     )
 
 
+_FILE_NAME = re.compile(r"\.[A-Za-z]{2,5}\Z")
 _PIECES = re.compile(r"[._/\-:,@]")
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+|(?:0x)?[0-9A-F]+")
 _IDENTIFIER = re.compile(

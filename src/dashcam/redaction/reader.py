@@ -23,6 +23,7 @@ from dashcam.redaction.places import (
     name_before,
 )
 from dashcam.redaction.scrub import apply, scrub_edits
+from dashcam.redaction.shapes import is_opaque
 from dashcam.redaction.streams import redact_events, redact_lines
 from dashcam.redaction.tables import redact_csv
 from dashcam.redaction.work import MOST_DEPTH, MOST_PLACES, Work
@@ -81,6 +82,8 @@ class Reader:
 
     def removed(self, name: str, value: str, *, certain: bool = True) -> None:
         """Note that a value was removed."""
+        if any(len(piece) >= 8 and is_opaque(piece) for piece in _NAME_ENDS.split(name)):
+            name = "name"  # it may hold a secret itself
         self.found.add(name[:NAME_CHARACTERS])
         if value:
             self.known.add(value, certain=certain)
@@ -349,6 +352,7 @@ class Reader:
 _ELEMENT = re.compile(r"<[A-Za-z_][\w:.-]{0,100}(?:\s[^<>]{0,1000})?/?>")
 _MARKUP = re.compile(r"<[?!A-Za-z]")
 _TAG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\x80-\U0010ffff-]{0,63}")
+_NAME_ENDS = re.compile(r"[^A-Za-z0-9]+")
 _BLANKS = re.compile(r"[\s,\x1e]*")
 _BEGINNING = re.compile(
     r"(?i)(?:(?:bearer|basic|digest|token)[ \t]+|[?&\s\"'{,]"

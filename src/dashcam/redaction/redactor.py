@@ -497,6 +497,7 @@ class _Redaction:
     def _repeated(self) -> None:
         """Remove from every part the values that were removed from another one."""
         known = self._reader.known
+        self._removed = {known.remove_from(name) for name in self._removed}
         self._change(known.remove_from, REPEATED)
 
     def _personal_data(self) -> None:

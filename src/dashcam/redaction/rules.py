@@ -9,7 +9,8 @@ ANYWHERE: tuple[str, ...] = (
     "password", "passwd", "passwort", "passphrase", "passcode", "passkey", "contrasena",
     "mot de passe", "kennwort", "pwd", "secret", "credential", "private key", "card number",
     "credit card", "social security", "security code", "account number", "iban number",
-    "mnemonic", "session id", "sessid",
+    "mnemonic", "session id", "sessid", "senha", "wachtwoord", "пароль", "密码", "パスワード",
+    "maiden name", "security answer",
 )  # fmt: skip
 """Secret wherever they stand in a name, also inside a word; numbers go as well."""
 
@@ -19,7 +20,9 @@ NUMBERS: tuple[str, ...] = (
     "sms code", "device code", "user code", "backup code", "recovery code", "reset code", "cvv",
     "cvc", "cvn", "card cvc", "ssn", "iban", "cc number", "ccnum", "card num", "routing number",
     "bank account", "aadhaar", "passport", "passport number", "national id", "tax id",
-    "date of birth", "birth date", "dob", "pw", "pass code",
+    "date of birth", "birth date", "dob", "pw", "pass code", "driver license", "driving license",
+    "nhs number", "vat id", "sort code", "magic code", "activation code", "confirm code",
+    "fa code", "mdp",
 )  # fmt: skip
 """Secret as words of a name; numbers go as well."""
 
@@ -32,7 +35,9 @@ TEXTS: tuple[str, ...] = (
     "seed phrase", "recovery phrase", "connection string", "conn str", "database url", "db url",
     "redis url", "mongo url", "mongodb uri", "broker url", "dsn", "webhook url", "sas url",
     "magic link", "reset url", "reset link", "saml response", "saml request", "code verifier",
-    "client assertion", "assertion", "sas token",
+    "client assertion", "assertion", "sas token", "psk", "recovery key", "unlock key",
+    "client key", "fcm key", "auth header", "authentication", "amz signature", "goog signature",
+    "pwhash",
 )  # fmt: skip
 """Secret as words of a name; numbers and booleans under them stay."""
 
@@ -75,7 +80,8 @@ HARMLESS_HEADERS: tuple[str, ...] = (
     "x-cache-key", "public-key-pins", "public-key-pins-report-only", "author", "authority",
     ":authority", "x-author", "*ratelimit*", "*rate-limit*", "*-tokens-remaining",
     "*-tokens-limit", "*-tokens-used", "*-token-count", "x-auth-required", "x-key-name",
-    "expect-ct", "key-id", "x-key-id", "accept-signature", "x-token-type",
+    "expect-ct", "key-id", "x-key-id", "accept-signature", "x-token-type", "access-control-*",
+    "*partition-key", "*sort-key", "sec-websocket-*",
 )  # fmt: skip
 """Headers with such a word that hold no secret; globs."""
 
@@ -96,7 +102,9 @@ ABOUT: tuple[str, ...] = (
     "check", "checks", "symbol", "decimal", "decimals", "icons", "reset", "meter", "time",
     "response", "result", "page", "screen", "button", "service", "str", "strs", "strings",
     "hints", "failed", "attempts", "failures", "ok", "modified", "updated", "created", "issued",
-    "reuse", "prevention", "history",
+    "reuse", "prevention", "history", "header", "headers", "hashers", "hasher", "prefix",
+    "suffix", "regex", "param", "params", "second", "address", "addresses", "host", "hosts",
+    "file", "files",
 )  # fmt: skip
 """Last words that say something about a secret, and aren't one: `token_type`, `password_policy`."""
 
@@ -108,7 +116,7 @@ ABOUT_FIRST: tuple[str, ...] = (
 
 PIECES_FIRST: tuple[str, ...] = (
     "eos", "bos", "pad", "unk", "sep", "cls", "mask", "stop", "next", "page", "continuation",
-    "per", "special", "cost", "progress",
+    "per", "special", "cost", "progress", "image", "video", "sync", "resume", "fim",
 )  # fmt: skip
 """Before `token` as the last word: a piece of text, a position in a list, a number."""
 
@@ -116,6 +124,6 @@ COUNTED_FIRST: tuple[str, ...] = (
     "total", "prompt", "completion", "input", "output", "cached", "cache", "reasoning",
     "remaining", "used", "generated", "audio", "text", "image", "thinking", "context", "top",
     "avg", "average", "accepted", "rejected", "prediction", "billed", "candidates", "thoughts",
-    "added", "additional", "tool", "estimated",
+    "added", "additional", "tool", "estimated", "usage",
 )  # fmt: skip
 """Before `tokens` as the last word: a count."""

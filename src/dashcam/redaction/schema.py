@@ -75,6 +75,13 @@ def is_schema(value: dict[str, Any]) -> bool:
     """Tell whether an object describes a field and holds no value of it."""
     kind = value.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
+    if "scopes" in value and not value.keys() - {
+        "scopes",
+        "tokenUrl",
+        "refreshUrl",
+        "authorizationUrl",
+    }:
+        return True
     described = all(isinstance(each, str) and _WORD.fullmatch(each) for each in kinds) or any(
         key in value for key in ("$ref", "anyOf", "oneOf", "allOf")
     )
@@ -125,9 +132,11 @@ def _describes(key: str, value: Any, depth: int) -> bool:
     if key in _DESCRIPTIVE or key.startswith("x-"):
         return isinstance(value, (str, list, dict))
     if isinstance(value, str):
-        return not is_mixed(value) and key in ("default", "example") and value in ("string", "null")
+        return key in ("default", "example", "const") and not is_mixed(value)
     if depth > 8:
         return False
+    if isinstance(value, list) and key == "examples":
+        return all(isinstance(each, str) and not is_mixed(each) for each in value)
     if isinstance(value, list):
         return (key in _STRUCTURAL or key == "security") and all(
             isinstance(each, str)

@@ -74,10 +74,7 @@ _PLACEHOLDER = re.compile(
 
 def has_random_piece(text: str) -> bool:
     """Tell whether a piece between separators looks random: `sk-container-id-1` has none."""
-    return any(
-        len(piece) >= 6 and (is_opaque(piece) or (piece.isdigit() and len(piece) >= 8))
-        for piece in _PIECE_ENDS.split(text)
-    )
+    return any(len(piece) >= 6 and is_opaque(piece) for piece in _PIECE_ENDS.split(text))
 
 
 def is_word_or_mixed(text: str) -> bool:
@@ -160,12 +157,20 @@ SHAPES: tuple[Shape, ...] = (
         "bearer",
         "bearer basic digest negotiate token apikey",
         r"(?i)(?<![a-z0-9/_.-])(?:bearer|basic|digest|negotiate|token|apikey)"
-        r"[ \t]{1,8}+(?P<secret>[A-Za-z0-9+/=._~-]{4,}+)",
+        r"[ \t]{1,8}+(?!(?i:sha\d|md5))(?P<secret>[A-Za-z0-9+/=._~-]{4,}+)",
         "what follows the name of a scheme (Bearer, Basic, Digest, Negotiate, Token, ApiKey), "
         "unless it is a word",
         "rejected Bearer s3cr3t7abc",
         "Basic authentication is required, and the bearer of bad news is nonetheless welcome",
         is_mixed,
+    ),
+    _shape(
+        "bearer",
+        "base64url.bearer.authorization.k8s.io.",
+        r"base64url\.bearer\.authorization\.k8s\.io\.(?P<secret>[A-Za-z0-9_-]{4,}+)",
+        "bearer tokens in the subprotocol of a websocket, as Kubernetes takes them",
+        "base64url.bearer.authorization.k8s.io.ZXlKaGJHY2lPaUpJVXpJ",
+        "base64url.bearer.authorization.k8s.io.",
     ),
     _shape(
         "jwt",
@@ -235,6 +240,7 @@ SHAPES: tuple[Shape, ...] = (
         "tokens of Slack",
         "xoxb-123456789012-abcdefABCDEF",
         "xoxo-with-love",
+        check=None,
     ),
     _token(
         "aws_access_key",
