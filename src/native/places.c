@@ -7,6 +7,7 @@
 #include "native.h"
 
 enum { NAME, TAG }; /* as in redaction/places.py; the other kinds come with the table */
+enum { ANYTHING, NO_KEY, BLANK, USER }; /* what must follow a literal, as there */
 enum { NO_NAME, UNKNOWN, NAMED };
 #define KIND_BITS 8
 #define NAME_WINDOW 64
@@ -15,7 +16,7 @@ enum { NO_NAME, UNKNOWN, NAMED };
 
 typedef struct {
     const uint8_t *text;
-    uint8_t size, kind;
+    uint8_t size, kind, follows;
 } Literal;
 
 static PyObject *table; /* keeps the literals' text */
@@ -65,7 +66,7 @@ static int by_pair_and_kind(const void *one, const void *other)
     return order != 0 ? order : (int)a->kind - (int)b->kind;
 }
 
-/* set_places(table): build the search from ((literal in lower case, kind), …) */
+/* set_places(table): build the search from ((literal in lower case, kind, what must follow), …) */
 PyObject *set_places(PyObject *module, PyObject *argument)
 {
     (void)module;
@@ -79,25 +80,29 @@ PyObject *set_places(PyObject *module, PyObject *argument)
         return PyErr_NoMemory();
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *row = PyTuple_GET_ITEM(argument, i);
-        if (!PyTuple_CheckExact(row) || PyTuple_GET_SIZE(row) != 2 ||
-            !PyBytes_CheckExact(PyTuple_GET_ITEM(row, 0)) || !PyLong_Check(PyTuple_GET_ITEM(row, 1))) {
-            PyErr_SetString(PyExc_TypeError, "a row is a literal and a kind");
+        if (!PyTuple_CheckExact(row) || PyTuple_GET_SIZE(row) != 3 ||
+            !PyBytes_CheckExact(PyTuple_GET_ITEM(row, 0)) || !PyLong_Check(PyTuple_GET_ITEM(row, 1)) ||
+            !PyLong_Check(PyTuple_GET_ITEM(row, 2))) {
+            PyErr_SetString(PyExc_TypeError, "a row is a literal, a kind and what must follow");
             goto failed;
         }
         const char *text = PyBytes_AS_STRING(PyTuple_GET_ITEM(row, 0));
         Py_ssize_t size = PyBytes_GET_SIZE(PyTuple_GET_ITEM(row, 0));
         long kind = PyLong_AsLong(PyTuple_GET_ITEM(row, 1));
-        if (kind == -1 && PyErr_Occurred())
+        long follows = PyLong_AsLong(PyTuple_GET_ITEM(row, 2));
+        if (PyErr_Occurred())
             goto failed;
-        int is_lower = size >= LEAST_LITERAL && size <= UINT8_MAX && kind >= 0 && kind <= UINT8_MAX;
+        int is_lower = size >= LEAST_LITERAL && size <= UINT8_MAX && kind >= 0 && kind <= UINT8_MAX &&
+                       follows >= ANYTHING && follows <= USER;
         for (Py_ssize_t k = 0; is_lower && k < size; k++)
             is_lower = (text[k] & 0x80) == 0 && !(text[k] >= 'A' && text[k] <= 'Z');
         if (!is_lower) {
             PyErr_SetString(PyExc_ValueError,
-                            "a literal has 3 to 255 letters of ASCII, in lower case; a kind is a byte");
+                            "a literal has 3 to 255 letters of ASCII, in lower case; a kind is a byte; "
+                            "what follows is one of four");
             goto failed;
         }
-        all[i] = (Literal){(const uint8_t *)text, (uint8_t)size, (uint8_t)kind};
+        all[i] = (Literal){(const uint8_t *)text, (uint8_t)size, (uint8_t)kind, (uint8_t)follows};
     }
     qsort(all, (size_t)count, sizeof *all, by_pair_and_kind);
     memset(triples, 0, sizeof triples);
@@ -262,6 +267,83 @@ INLINE int begins(int kind, const void *data, Py_ssize_t size, Py_ssize_t at, co
     return 1;
 }
 
+/* Tell whether what follows a word is the rest of a longer one, or ends a key: a separator tells
+   of those. */
+INLINE int ends_key(int kind, const void *data, Py_ssize_t size, Py_ssize_t at)
+{
+    if (at < size && (READ(at) | 0x20) == 's')
+        at++;
+    Py_UCS4 next = at < size ? READ(at) : 0;
+    if (next < 0x80 && (next == '_' || (in_name[next] & 2) || (next >= '0' && next <= '9')))
+        return 1;
+    for (Py_ssize_t most = at + 15; at < most && at < size && READ(at) == '\\';)
+        at++;
+    if (at == size || !(READ(at) == '"' || READ(at) == '\'' || READ(at) == '`'))
+        return 0;
+    at++;
+    for (Py_ssize_t most = at + 8; at < most && at < size && (READ(at) == ' ' || READ(at) == '\t');)
+        at++;
+    return at < size && READ(at) == ':';
+}
+
+INLINE int is_blank(int kind, const void *data, Py_ssize_t size, Py_ssize_t at)
+{
+    if (at == size)
+        return 1; /* it may follow where a text is cut */
+    Py_UCS4 sign = READ(at);
+    return sign == ' ' || sign == '\t' || sign == '\\' || sign == '%' || sign == '+' || sign == '&';
+}
+
+/* Of a URL: where its run of signs ends, and where its user may end. */
+typedef struct {
+    Py_ssize_t end, user_end;
+} Run;
+
+INLINE int has_user(int kind, const void *data, Py_ssize_t size, Py_ssize_t at, Run *run)
+{
+    if (at >= run->end) {
+        Py_ssize_t end = at;
+        for (; end < size; end++) {
+            Py_UCS4 sign = READ(end);
+            if (is_space(sign) || sign == '"' || sign == '\'' || sign == '<' || sign == '>')
+                break;
+        }
+        run->end = end;
+        run->user_end = -1;
+    }
+    if (run->user_end < at) {
+        Py_ssize_t end = at;
+        for (; end < run->end; end++) {
+            Py_UCS4 sign = READ(end);
+            if (sign == '@' || (sign == '&' && end + 1 < run->end && READ(end + 1) == '#') ||
+                (sign == '%' && end + 2 < run->end && READ(end + 1) == '4' && READ(end + 2) == '0'))
+                break;
+        }
+        run->user_end = end;
+    }
+    if (run->user_end < run->end)
+        return 1;
+    if (run->end < size)
+        return 0;
+    /* Where the text is cut, it may be cut before the end of the user. */
+    while (at < size && READ(at) != ':')
+        at++;
+    if (at == size)
+        return 0;
+    for (at++; at < size && READ(at) >= '0' && READ(at) <= '9';)
+        at++;
+    return at < size && READ(at) != '/';
+}
+
+INLINE int is_followed(int kind, const void *data, Py_ssize_t size, Py_ssize_t end, int follows,
+                       Run *run)
+{
+    return follows == ANYTHING ||
+           (follows == NO_KEY  ? !ends_key(kind, data, size, end)
+            : follows == BLANK ? is_blank(kind, data, size, end)
+                               : has_user(kind, data, size, end, run));
+}
+
 INLINE unsigned triple_at(int kind, const void *data, Py_ssize_t size, Py_ssize_t at)
 {
     unsigned triple = 0;
@@ -295,6 +377,7 @@ static int is_in(PyObject *text, Py_ssize_t from, Py_ssize_t to, PyObject *names
 /* Find all places of a text; 0 at an error. */
 INLINE int search_text(int kind, const void *data, Py_ssize_t size, Search *search)
 {
+    Run run = {0, -1};
     for (Py_ssize_t at = 0; at < size; at++) {
         unsigned triple = triple_at(kind, data, size, at);
         if (!(triples[triple >> 5] >> (triple & 31) & 1))
@@ -324,7 +407,8 @@ INLINE int search_text(int kind, const void *data, Py_ssize_t size, Search *sear
         if (what >= 0)
             enough = add_place(search, at, what);
         for (unsigned i = buckets[triple >> 5]; i < buckets[(triple >> 5) + 1] && enough == 0; i++)
-            if (begins(kind, data, size, at, literals + i))
+            if (begins(kind, data, size, at, literals + i) &&
+                is_followed(kind, data, size, at + literals[i].size, literals[i].follows, &run))
                 enough = add_place(search, at, literals[i].kind);
         if (enough != 0)
             return enough > 0;
@@ -406,14 +490,17 @@ static int has_place_at(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, con
 }
 
 /* Tell whether a literal stands at one of some places. */
-static int has_literal(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, Py_ssize_t stop)
+static int has_literal(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, Py_ssize_t stop,
+                       Run *run)
 {
     for (; at < stop && size - at >= LEAST_LITERAL; at++) {
         unsigned pair = pair_of(data + at);
         if (!(triples[pair] >> (data[at + 2] & 31) & 1))
             continue;
         for (unsigned i = buckets[pair]; i < buckets[pair + 1]; i++)
-            if (begins(PyUnicode_1BYTE_KIND, data, size, at, literals + i))
+            if (begins(PyUnicode_1BYTE_KIND, data, size, at, literals + i) &&
+                is_followed(PyUnicode_1BYTE_KIND, data, size, at + literals[i].size,
+                            literals[i].follows, run))
                 return 1;
     }
     return 0;
@@ -423,6 +510,7 @@ static int has_literal(const uint8_t *data, Py_ssize_t size, Py_ssize_t at, Py_s
 int has_places(const uint8_t *data, const uint8_t *stop, const SafeNames safe[2])
 {
     Py_ssize_t size = stop - data, at = 0;
+    Run run = {0, -1};
     if (table == NULL)
         return 1;
 #ifdef __SSE2__
@@ -445,11 +533,11 @@ int has_places(const uint8_t *data, const uint8_t *stop, const SafeNames safe[2]
                          is_sample(data + at + 4) << 4 | is_sample(data + at + 6) << 6;
         for (; __builtin_expect(found != 0, 0); found &= found - 1) {
             Py_ssize_t place = at + __builtin_ctz(found);
-            if (has_literal(data, size, place > 0 ? place - 1 : 0, place + 1))
+            if (has_literal(data, size, place > 0 ? place - 1 : 0, place + 1, &run))
                 return 1;
         }
     }
-    return has_literal(data, size, at > 0 ? at - 1 : 0, size);
+    return has_literal(data, size, at > 0 ? at - 1 : 0, size, &run);
 }
 
 /* Tell the same of a str; None has none. */

@@ -629,7 +629,7 @@ def test_the_common_exchange_goes_the_short_way():
         capture = Capture.open(recorder, scope, None, None)
         capture.request_chunk(b'{"model": "example"}', final=True)
         capture.request_complete = True
-        answer = b'{"usage": {"inputs": 3}, "choices": [{"index": 0, "text": "a"}]}'
+        answer = b'{"usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
         capture.respond(200, [(b"content-type", b"application/json")])
         capture.response_body, capture.response_bytes, capture.response_chunks = (
             answer,
@@ -641,7 +641,7 @@ def test_the_common_exchange_goes_the_short_way():
         assert quick == long
         seen = msgspec.json.decode(quick)
         assert seen["redacted"] == ["header:authorization", "header:cookie"]
-        assert (seen["model"], seen["response_body"]) == ("example", answer.decode())
+        assert (seen["model"], seen["input_tokens"], seen["output_tokens"]) == ("example", 3, 5)
         assert (seen["user_id"], seen["duration_ms"], seen["request_body"]) == (
             "u_1",
             0.001,
@@ -870,7 +870,7 @@ def test_the_common_request_is_noted_without_python():
     assert json.loads(entries[2])[5] == "/items/4f8a91c2"
 
 
-LITERALS = [literal for literal, _ in places.TABLE]
+LITERALS = [literal for literal, _, _ in places.TABLE]
 PIECES = st.sampled_from(
     [
         *LITERALS,
@@ -897,6 +897,7 @@ PIECES = st.sampled_from(
         *["é", "ſ", "K", "ı", "😀", "名", "\udc80", "\x80", "<é"],
         *["x" * size for size in (62, 63, 64, 65, 66)],
         *[
+            *["@", "%40", "&#64", "u:p", "8080", "/", "s", "S", "tokens", "_"],
             "y" * 80,
             "name",
             '"name":',
@@ -972,16 +973,95 @@ def test_tags(size):
         both_places(tag)
 
 
+BEHIND = {places.ANYTHING: "", places.NO_KEY: " ", places.BLANK: " ", places.USER: "u:p@h"}
+
+
 @pytest.mark.parametrize("row", places.TABLE, ids=repr)
 def test_every_literal_makes_a_place(row):
     """Wherever it stands, in capitals and in wide text, too."""
-    literal, kind = row
+    literal, kind, follows = row
     for before in range(20):
         for after in ("", ".", "." * 9, "é", "名", "😀"):
             for written in (literal, literal.upper()):
-                text = "." * before + written + after
+                text = "." * before + written + BEHIND[follows] + after
                 assert before << places.KIND_BITS | kind in both_places(text)
                 assert native.has_places(text.encode(), SAFE, QUERY_SAFE)
+
+
+@pytest.mark.parametrize(
+    ("literal", "there", "not_there"),
+    [
+        (
+            "password",
+            [
+                "",
+                "s",
+                " x",
+                "s x",
+                "\\nx",
+                "s\\t",
+                '", "x"',
+                '"] ',
+                "<",
+                "&",
+                "'s",
+                "é",
+                "\\\\",
+                '"' * 2 + ":",
+                '"' + " " * 9 + ":",
+            ],
+            ["_x", "s_x", "sx", "1", '": 1', '\\": 1', 's\\\\\\": 1', "' :", "s`\t:", "word"],
+        ),
+        (
+            "bearer",
+            ["", " x", "\tx", "\\tx", "%20x", "+x", "&nbsp;x"],
+            ["s", "_x", '"', ":", ".", "-x", "\n", "é", "<"],
+        ),
+        (
+            "://",
+            [
+                "u:p@h",
+                "h/a@b",
+                "u:p%40h",
+                "u:p&#64;h",
+                "u:p",
+                "u:1a",
+                "h?a:b",
+                "[::1]:80/",
+                "u:p\\/w@h",
+                "ü:p@h x",
+            ],
+            [
+                "",
+                "h",
+                "h/a",
+                "h:80",
+                "h:80/a",
+                "h:",
+                "h:/",
+                "h @",
+                'h"@',
+                "h'@",
+                "h<@",
+                "h\n@",
+                "u:p x",
+                "h/a%4",
+                "h/a&",
+            ],
+        ),
+    ],
+)
+def test_what_follows_a_literal(literal, there, not_there):
+    """Words in longer words and at the end of keys, and URLs without a user, are no places."""
+    kinds = {kind for row, kind, _ in places.TABLE if row == literal} - {places.NAME}
+    for before in ("", "é ", "x" * 17):
+        for behind in (*there, *not_there):
+            text = before + literal + behind
+            at = [place & 255 for place in both_places(text) if place >> 8 == len(before)]
+            assert bool(kinds.intersection(at)) == (behind in there), text
+    many = f"{literal}x" * 50
+    for behind in ("", " ", "@", ":p", ":80", " @"):
+        both_places(many + behind)
 
 
 @pytest.mark.parametrize("shape", shapes.SHAPES, ids=lambda shape: shape.example[:20])
@@ -1012,16 +1092,18 @@ def test_names_at_the_border_of_their_window(separator):
 @pytest.mark.parametrize(
     "table",
     [
-        [(b"abc", 1)],
-        ((b"ab", 1),),
-        ((b"", 1),),
-        ((b"aBc", 1),),
-        ((b"ab\x80", 1),),
-        ((b"a" * 256, 1),),
-        ((b"abc", 256),),
-        ((b"abc", -1),),
-        (("abc", 1),),
-        ((b"abc",),),
+        [(b"abc", 1, 0)],
+        ((b"ab", 1, 0),),
+        ((b"", 1, 0),),
+        ((b"aBc", 1, 0),),
+        ((b"ab\x80", 1, 0),),
+        ((b"a" * 256, 1, 0),),
+        ((b"abc", 256, 0),),
+        ((b"abc", -1, 0),),
+        ((b"abc", 1, 4),),
+        ((b"abc", 1, -1),),
+        (("abc", 1, 0),),
+        ((b"abc", 1),),
     ],
 )
 def test_a_table_that_is_none_is_refused(table):

@@ -67,7 +67,7 @@ def redact_pairs(
                 decoded = unquote_plus(value)
                 if decoded == REDACTED:
                     continue
-                if _CHOICE.fullmatch(decoded) is not None and reader.fields.verdict(name) < TEXT:
+                if _CHOICE.fullmatch(decoded) is not None and not _is_certain(reader, name):
                     continue  # `state=open`, `code=404`
                 reader.removed(name, decoded, certain=verdict == ALL)
                 pieces[number] = f"{key}={REDACTED}"
@@ -101,6 +101,13 @@ def _holds_none(text: str, reader: "Reader", names: Names | FormNames) -> bool:
         names.verdict(unquoted(key).strip()) == SAFE
         and squeeze(key.rpartition("[")[2].rstrip("]")) not in VALUE_NAMES
         for key in keys
+    )
+
+
+def _is_certain(reader: "Reader", name: str) -> bool:
+    """Tell whether a name is secret in every place, or by the settings."""
+    return reader.fields.verdict(name) >= TEXT or any(
+        reader.query.is_listed(each) for each in (name, *re.split(r"[\[\].]+", name))
     )
 
 

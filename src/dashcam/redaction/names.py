@@ -202,15 +202,17 @@ class Names:
         return verdict
 
     def _look(self, name: str) -> int:
-        if self._is_listed(name):
+        if self.is_listed(name):
             return ALL
         if "/" in name and "[" not in name:
             return SAFE  # a path or an address
         segments = [segment for segment in _SEGMENTS.split(name) if segment]
         if len(segments) > 1 and "[" in name:
             # `card[number]`: two segments may be one name, as in `card_number`.
-            segments += [f"{one}_{two}" for one, two in pairwise(segments)]
-        if len(segments) > 1 and any(self._is_listed(segment) for segment in segments):
+            segments += [
+                f"{one}_{two}" for one, two in pairwise(segments) if two in ("number", "num")
+            ]
+        if len(segments) > 1 and any(self.is_listed(segment) for segment in segments):
             return ALL
         if self._judge is None:
             return SAFE
@@ -237,7 +239,8 @@ class Names:
             self._segments[segment] = verdict
         return verdict
 
-    def _is_listed(self, name: str) -> bool:
+    def is_listed(self, name: str) -> bool:
+        """Tell whether the settings name it."""
         squeezed = squeeze(name)
         return squeezed in self._exact or (
             self._pattern is not None and self._pattern(squeezed) is not None
@@ -305,7 +308,7 @@ class HeaderNames(Names):
     """A test of headers' names, which have no segments."""
 
     def _look(self, name: str) -> int:
-        if self._is_listed(name):
+        if self.is_listed(name):
             return ALL
         return SAFE if self._judge is None else self._judge(name)
 

@@ -27,16 +27,22 @@ WORDS = (
     "credential", "authorization", "cookie", "csrf", "input_value=", '"kty"',
 )  # fmt: skip
 
-TABLE: tuple[tuple[str, int], ...] = (
-    *((prefix, ESCAPE) for prefix in ESCAPES),
-    *((word, WORD) for word in WORDS),
+ANYTHING, NO_KEY, BLANK, USER = range(4)
+"""What must follow a literal: anything; not the rest of a word, nor what ends a key; a blank, in
+whatever way it is written; what may be a user in a URL. What fits nowhere costs nothing then."""
+_FOLLOWS = {"bearer": BLANK, "url_password": USER}
+"""What follows the shapes of a kind."""
+
+TABLE: tuple[tuple[str, int, int], ...] = (
+    *((prefix, ESCAPE, ANYTHING) for prefix in ESCAPES),
+    *((word, WORD, NO_KEY if word[-1].isalpha() else ANYTHING) for word in WORDS),
     *(
-        (prefix, FIRST_SHAPE + number)
+        (prefix, FIRST_SHAPE + number, _FOLLOWS.get(shape.kind, ANYTHING))
         for number, shape in enumerate(SHAPES)
         for prefix in shape.prefixes
     ),
 )
-"""Each literal that makes a place, in lower case, with what it is."""
+"""Each literal that makes a place, in lower case, with what it is and what must follow."""
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _SEPARATOR = re.compile(r"[=:]|<(?=[A-Za-z_])")
@@ -106,11 +112,52 @@ def name_before(text: str, at: int) -> tuple[str, int] | None:
     return name, begin
 
 
-_LITERAL = re.compile(any_of(literal for literal, _ in TABLE))
-_KINDS_OF = {
-    literal: [kind for other, kind in TABLE if literal.startswith(other)] for literal, _ in TABLE
-}
-"""By the longest literal at a position, what all that match there are."""
+_LITERAL = re.compile(any_of(literal for literal, _, _ in TABLE))
+_ALL_AT = {literal: [row for row in TABLE if literal.startswith(row[0])] for literal, _, _ in TABLE}
+"""By the longest literal at a position, all that match there."""
+_ENDS_KEY = re.compile(r"[sS]?+(?:[A-Za-z0-9_]|\\{0,15}[\"'`][ \t]{0,8}:)")
+_BLANKS = frozenset(("", " ", "\t", "\\", "%", "+", "&"))
+_RUN = re.compile(r"[^ \t\r\n\"'<>]*")
+_USER_ENDS = re.compile(r"@|%40|&#")
+_DIGITS = re.compile(r"[0-9]*")
+
+
+class _Following:
+    """Tells whether what follows a literal is what must; asked from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.run_end = 0
+        self.user_end = -1
+
+    def is_there(self, end: int, follows: int) -> bool:
+        """Tell it of a literal that ends at a place."""
+        if follows == ANYTHING:
+            return True
+        if follows == NO_KEY:
+            return _ENDS_KEY.match(self.text, end) is None
+        if follows == BLANK:
+            return self.text[end : end + 1] in _BLANKS
+        return self._has_user(end)
+
+    def _has_user(self, at: int) -> bool:
+        text = self.text
+        if at >= self.run_end:
+            self.run_end = _RUN.match(text, at).end()  # type: ignore[union-attr]
+            self.user_end = -1
+        if self.user_end < at:
+            match = _USER_ENDS.search(text, at, self.run_end)
+            self.user_end = self.run_end if match is None else match.start()
+        if self.user_end < self.run_end:
+            return True
+        if self.run_end < len(text):
+            return False
+        # Where the text is cut, it may be cut before the end of the user; a port is no password.
+        colon = text.find(":", at)
+        if colon < 0:
+            return False
+        end = _DIGITS.match(text, colon + 1).end()  # type: ignore[union-attr]
+        return text[end : end + 1] not in ("", "/")
 
 
 def find_places_in_python(
@@ -125,6 +172,7 @@ def find_places_in_python(
         most: places that are given at most.
     """
     found: list[int] = []
+    names = 0
     size = len(text)
     for match in _SEPARATOR.finditer(text):
         at = match.start()
@@ -148,15 +196,19 @@ def find_places_in_python(
         known = query_safe if begin and text[begin - 1] in "?&#;" else safe
         if name not in known or name == UNKNOWN:
             found.append(at << KIND_BITS | NAME)
-            if len(found) >= most:
+            names += 1
+            if names >= most:
                 break
+    before_literals = len(found)
+    following = _Following(text)
     lower = text.lower() if text.isascii() else text.translate(_LOWER)
     literal = _LITERAL.search(lower)
     while literal is not None:
         at = literal.start()
-        for kind in _KINDS_OF[literal[0]]:
-            found.append(at << KIND_BITS | kind)
-        if len(found) >= 2 * most:
+        for prefix, kind, follows in _ALL_AT[literal[0]]:
+            if following.is_there(at + len(prefix), follows):
+                found.append(at << KIND_BITS | kind)
+        if len(found) - before_literals >= most:
             break
         literal = _LITERAL.search(lower, at + 1)
     found.sort()
@@ -165,5 +217,5 @@ def find_places_in_python(
 
 find_places = find_places_in_python
 if native is not None:
-    native.set_places(tuple((prefix.encode(), kind) for prefix, kind in TABLE))
+    native.set_places(tuple((prefix.encode(), kind, follows) for prefix, kind, follows in TABLE))
     find_places = native.find_places

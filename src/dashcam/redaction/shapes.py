@@ -165,7 +165,7 @@ SHAPES: tuple[Shape, ...] = (
         is_mixed,
     ),
     _shape(
-        "bearer",
+        "websocket_bearer",
         "base64url.bearer.authorization.k8s.io.",
         r"base64url\.bearer\.authorization\.k8s\.io\.(?P<secret>[A-Za-z0-9_-]{4,}+)",
         "bearer tokens in the subprotocol of a websocket, as Kubernetes takes them",
