@@ -214,7 +214,7 @@ class Observation(Observed):
         exchange = self._exchange(revision, outcome)
         if error is not None:
             exchange.error_type = _type_name(error)
-            exchange.error_message = str(error)
+            exchange.error_message = _message_of(error)
             exchange.error_traceback = format_traceback(error)
         elif message is not None:
             exchange.error_message = message
@@ -317,6 +317,13 @@ def checked_identity(identity: object) -> Identity | None:
     if identity is None or isinstance(identity, Identity):
         return identity
     raise TypeError(f"identify must return dashcam.Identity or None, got {type(identity).__name__}")
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # the app's own `__str__`
+        return f"[{type(error).__name__}: its message can't be read]"
 
 
 def _type_name(error: BaseException) -> str:

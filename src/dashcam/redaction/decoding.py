@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 MOST_ENCODINGS = 8
+MOST_MEMBERS = 1_000
 
 
 class Unreadable(ValueError):
@@ -56,7 +57,7 @@ def _inflate(data: bytes, limit: int, bits: int) -> tuple[bytes, bool]:
 def _gzip(data: bytes, limit: int) -> tuple[bytes, bool]:
     """Undo gzip; several members are one body (RFC 1952, 2.2), zeros behind them are padding."""
     out = b""
-    while True:
+    for _ in range(MOST_MEMBERS):
         decoder = zlib.decompressobj(31)
         out += decoder.decompress(data, limit - len(out))
         if not decoder.eof:
@@ -70,6 +71,7 @@ def _gzip(data: bytes, limit: int) -> tuple[bytes, bool]:
             if b"\x1f\x8b".startswith(data[:2]):
                 return out, True
             raise Unreadable("bytes behind the end of gzip")
+    return out, True
 
 
 def _deflate(data: bytes, limit: int) -> tuple[bytes, bool]:

@@ -67,8 +67,12 @@ def redact_pairs(
                 decoded = unquote_plus(value)
                 if decoded == REDACTED:
                     continue
-                if _CHOICE.fullmatch(decoded) is not None and not _is_certain(reader, name):
-                    continue  # `state=open`, `code=404`
+                if (
+                    (decoded == name or _CHOICE.fullmatch(decoded) is not None)
+                    and not (ends or squeezed == "key")
+                    and not _is_certain(reader, name)
+                ):
+                    continue  # `state=open`, `code=404`, `login=login`
                 reader.removed(name, decoded, certain=verdict == ALL)
                 pieces[number] = f"{key}={REDACTED}"
             continue

@@ -17,9 +17,13 @@ from dashcam.redaction.names import REDACTED
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
+_CONSTANT = (
+    "id|object|model|type|role|name|event|created|finish_reason|system_fingerprint|index|item_id"
+    "|status"
+)
 _FRAGMENT = re.compile(
-    r'"(content|text|arguments|partial_json|thinking|reasoning|reasoning_content|delta|token|response|output|input|'
-    r'refusal|data|message|chunk|answer|completion|generated_text)"\s*:\s*"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)'
+    rf'(?m)(?:"(?!(?:{_CONSTANT})")([A-Za-z_][\w-]{{0,40}})"\s{{0,8}}:\s{{0,8}}'
+    r'|^(?:data: ?)?([0-9a-z]:)?)"((?:[^"\\\r\n]|\\.)*+)(?:"|\\?\Z)'
 )
 _INDEX = re.compile(
     r'"(?:index|output_index|content_index|item_id|choice|tool_call_id|summary_index)"\s{0,8}:\s{0,8}(?:"[^"]{0,80}"|\d{1,9})'
@@ -59,10 +63,12 @@ def redact_fragments(text: str, reader: "Reader", *, cut: bool) -> str:
             )
             if cut and end < 0:
                 # Of an event that is cut the indexes may be missing: it goes on with the last one.
-                same = [key for key in channels if key[0] == match[1]]
-                if same and (match[1], *about) not in channels:
+                same = [key for key in channels if key[0] == (match[1] or match[2] or "")]
+                if same and ((match[1] or match[2] or ""), *about) not in channels:
                     about = same[-1][1:]
-        channels.setdefault((match[1], *about), []).append((*match.span(2), match[2]))
+        channels.setdefault(((match[1] or match[2] or ""), *about), []).append(
+            (*match.span(3), match[3])
+        )
     edits: list[tuple[int, int, str]] = []
     for fragments in channels.values():
         if len(fragments) > 1:
@@ -86,7 +92,7 @@ def _may_hold(matches: list[re.Match[str]], text: str, reader: "Reader") -> bool
         return True
     texts: dict[str, list[str]] = {}
     for match in matches:
-        texts.setdefault(match[1], []).append(match[2])
+        texts.setdefault((match[1] or match[2] or ""), []).append(match[3])
     return any(reader.places(_decoded("".join(each))) for each in texts.values() if len(each) > 1)
 
 

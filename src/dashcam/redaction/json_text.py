@@ -213,7 +213,9 @@ class _Walk:
                         frame.is_object
                         and frame.verdict >= TEXT
                         and frame.key
-                        and not self._is_open(frame)
+                        and not (
+                            (sign == "{" or frame.owner == "security") and self._is_open(frame)
+                        )
                     ):
                         end = self._skip(tokens, match.end())
                         if end < 0:
@@ -394,8 +396,12 @@ class _Walk:
         """Give the secret name that an object says of its value: `{"name": "password", …}`."""
         for key, inner in frame.said or ():
             squeezed, value = squeeze(key), self._decoded(inner)
-            if "/" in value and squeezed in _LISTS:
-                value = value.rpartition("/")[2]  # a JSON Pointer, as JSON Patch has it
+            if value.startswith("/") and squeezed in _LISTS:
+                # A JSON Pointer (RFC 6901), as JSON Patch has it.
+                for part in reversed(value.split("/")):
+                    if part and self.reader.fields.verdict(part) >= TEXT:
+                        return part
+                continue
             verdict = self.reader.fields.verdict(value) if value else SAFE
             if verdict == ALL or (verdict == TEXT and squeezed not in _SURE_PAIRS):
                 return value
@@ -522,10 +528,7 @@ class _Walk:
     def _is_open(frame: _Frame) -> bool:
         """Tell whether an object under a secret name is looked into: its own names decide."""
         words = words_of(frame.key)
-        return (
-            words[-1:] in (["auth"], ["authentication"], ["authorization"], ["authorizations"])
-            or frame.owner == "security"
-        )
+        return words[-1:] in (["auth"], ["authentication"]) or frame.owner == "security"
 
     def _remember(self, begin: int, end: int, name: str, verdict: int, value: Any = None) -> None:
         self.reader.work.spend(15)

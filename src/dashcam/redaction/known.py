@@ -10,6 +10,7 @@ import json
 import re
 from base64 import b64decode
 from html import escape
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from dashcam.redaction.names import REDACTED
@@ -43,6 +44,7 @@ def replace_number(text: str, number: str) -> str:
     return re.sub(rf'"(?:[^"\\]++|\\.)*+"?|{number}', instead, text, flags=re.DOTALL)
 
 
+_SESSION = re.compile(r"(?i)sid|sess|token|auth|jwt|key|csrf|xsrf|secret|login")
 _DIGIT = re.compile(r"\d")
 _PIECE_ENDS = re.compile(r"[^A-Za-z0-9]+")
 
@@ -52,6 +54,12 @@ def _is_random(value: str) -> bool:
         len(piece) >= 8 and _DIGIT.search(piece) is not None and not piece.isdigit()
         for piece in _PIECE_ENDS.split(value)
     )
+
+
+_GO = re.compile("[<>&]")
+_HEX = re.compile("%[0-9A-F]{2}")
+_PARAMETER = re.compile(r"=\"?([^\s\",;=]{8,4096})")
+_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\s"\[\]{},:]++', re.DOTALL)
 
 
 class Known:
@@ -88,10 +96,12 @@ class Known:
         if name.endswith("cookie") or name.endswith("cookie2"):
             pairs = value.split(";")
             for number, pair in enumerate(pairs):
-                cookie = pair.partition("=")[2].strip().strip('"')
+                title, _, cookie = pair.partition("=")
+                cookie = cookie.strip().strip('"')
                 if name.startswith("set-") and number:
                     continue  # what follows in Set-Cookie says how it is kept
-                if _is_random(cookie):  # not a preference, such as `tz=Europe/Berlin`
+                # A preference, such as `tz=Europe/Berlin`, isn't looked for elsewhere.
+                if _is_random(cookie) or _SESSION.search(title) is not None:
                     self.add(cookie, certain=False)
                     if "%" in cookie:
                         self.add(unquote_plus(cookie), certain=False)
@@ -108,13 +118,23 @@ class Known:
                     self.add(part, certain=False)
             return
         self.add(scheme[1])
+        for parameter in _PARAMETER.findall(scheme[1]):
+            self.add(parameter, certain=False)
         if value.lstrip()[:5].lower() == "basic":
+            data = scheme[1].strip().encode("latin-1", "replace")
             try:
-                user_password = b64decode(scheme[1].encode("latin-1", "replace")).decode()
+                raw = b64decode(data + b"=" * (-len(data) % 4))
             except ValueError:
                 return
-            self.add(user_password)
-            self.add(user_password.partition(":")[2])
+            try:
+                pair = raw.decode()
+            except UnicodeDecodeError:
+                pair = raw.decode("latin-1")
+            self.add(pair)
+            user, _, password = pair.partition(":")
+            self.add(password)
+            if _is_random(user):
+                self.add(user, certain=False)
 
     def __bool__(self) -> bool:
         return bool(self._values)
@@ -136,15 +156,49 @@ class Known:
                     quote(value, errors="replace"),
                     quote_plus(value, errors="replace"),
                     repr(value)[1:-1],
+                    escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+                    in_json.replace("/", "\\/"),
+                    _GO.sub(lambda sign: f"\\u{ord(sign[0]):04x}", in_json),
+                    _HEX.sub(lambda code: code[0].lower(), quote(value, safe="", errors="replace")),
                 )
             for form in encoded:
                 forms[form] = None
         return sorted(forms, key=len, reverse=True)
 
     def remove_from(self, text: str) -> str:
-        """Give a text without the values."""
+        """Give a text without the values; JSON stays JSON."""
         if self._forms is None:
             self._forms = self._all_forms()
+        if not any(form in text for form in self._forms):
+            return text
+        if '":' not in text and text[:1] not in ("[", '"'):
+            return self._plainly(text)
+
+        def instead(match: re.Match[str]) -> str:
+            token = match[0]
+            if token[0] != '"':
+                return self._number(token)
+            inner = token[1:-1] if len(token) > 1 and token[-1] == '"' else token[1:]
+            try:
+                decoded = str(scanstring(f'"{inner}"', 1, False)[0])
+            except ValueError:
+                return self._plainly(token)
+            redacted = self._plainly(decoded)
+            if redacted == decoded:
+                return token
+            return f'"{json.dumps(redacted, ensure_ascii=False)[1:-1]}{token[1 + len(inner) :]}'
+
+        return _TOKENS.sub(instead, text)
+
+    def _number(self, token: str) -> str:
+        """Replace what stands outside of strings where it is a value as a whole."""
+        assert self._forms is not None
+        if token in self._forms or self._plainly(token) != token:
+            return f'"{REDACTED}"' if _NUMBER.fullmatch(token) is not None else self._plainly(token)
+        return token
+
+    def _plainly(self, text: str) -> str:
+        assert self._forms is not None
         for form in self._forms:
             if form not in text:
                 continue

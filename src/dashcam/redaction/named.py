@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 _SIGN = re.compile(r"(?::=|=>|->|[=:])[ \t]{0,8}+")
 _ENTITY = re.compile(r"&(?:quot|apos|#34|#39|#x27|#x22);")
-_QUOTE = re.compile(r"(?:[bBuUrRfF]{1,2}(?=[\"']))?(\\{0,15})([\"'`])")
+_QUOTE = re.compile(r"(?:[bBuUrRfFNEL$@]{1,2}#?(?=[\"']))?(\\{0,15})([\"'`])")
 _QUOTED = {sign: re.compile(rf"(?:[^{sign}\\]|\\.)*+", re.DOTALL) for sign in ("'", '"', "`")}
 _RUN = re.compile(
     r"(?:[^\s\"'`&;,<>(){}\[\]\\]|,(?=[^\s\"'=:,]{1,256}(?:[\s\"';&]|\Z))(?![\w.-]{1,64}+[=:])|[({\[](?=[^\s]))+"
 )
 _LINE = re.compile(r"[^\r\n\"'`<>]{1,4096}+")
-_BLOCK = re.compile(r"[|>][+-]?[ \t]*\r?\n((?:[ \t]+[^\r\n]*(?:\r?\n|\Z)|\r?\n)+)")
+_TAGGED = re.compile(r"(?:(?:!!?[\w:/-]{0,40}|&\w{1,40})[ \t]{1,8}){1,3}")
+_BLOCK = re.compile(
+    r"[|>][+-]?\d?[+-]?(?:[ \t]{1,8}#[^\r\n]*|[ \t]*)\r?\n((?:[ \t]+[^\r\n]*(?:\r?\n|\Z)|\r?\n)+)"
+)
 _SCHEME = re.compile(
     r"(?i)(?:(?:bearer|basic|token|apikey|negotiate)[ \t]{1,8}[^\s\"'`<>,;]{1,8192}+"
     r"|(?:digest|hmac|aws4-[a-z0-9-]+|signature|oauth)[ \t][^\r\n\"'`<>]{1,4096}+"
@@ -107,6 +110,9 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
         return None
     spaced = begin - at > 1 or text[at] == ":"
     certain = verdict == ALL
+    tagged = _TAGGED.match(text, begin)
+    if tagged is not None:
+        begin = tagged.end()
     entity = _ENTITY.match(text, begin)
     if entity is not None:
         begin = entity.end()
@@ -123,8 +129,13 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
             end = text.find(slashes + mark, begin)
             while end > 0 and text[end - 1] == "\\" and end > begin:
                 end = text.find(slashes + mark, end + len(slashes) + 1)
+        elif text.startswith(mark * 2, begin):
+            begin += 2  # a text of several lines
+            end = text.find(mark * 3, begin)
         else:
             end = _QUOTED[mark].match(text, begin).end()  # type: ignore[union-attr]
+            while text.startswith(mark * 2, end):  # a doubled quote, as SQL and YAML have it
+                end = _QUOTED[mark].match(text, end + 2).end()  # type: ignore[union-attr]
             if end >= size:
                 end = -1
         if end < 0:

@@ -24,7 +24,7 @@ ESCAPES = ("\\u00", "%3d", "%3a", "%22", ":\\/\\/", "1\\/\\/0")
 WORDS = (
     "password", "passwd", "passphrase", "passcode", "pwd", "pw ", "secret", "token", "apikey",
     "api_key", "api-key", "api key", "access key", "access_key", "private key", "private_key",
-    "credential", "authorization", "cookie", "csrf", "input_value=", '"kty"',
+    "credential", "authorization", "cookie", "csrf", "input_value=", '"kty"', "[parameters: ",
 )  # fmt: skip
 
 ANYTHING, NO_KEY, BLANK, USER = range(4)

@@ -82,7 +82,8 @@ class Reader:
 
     def removed(self, name: str, value: str, *, certain: bool = True) -> None:
         """Note that a value was removed."""
-        if any(len(piece) >= 8 and is_opaque(piece) for piece in _NAME_ENDS.split(name)):
+        pieces = (_COUNTED.sub("", piece) for piece in _NAME_ENDS.split(name))
+        if any(len(piece) >= 8 and is_opaque(piece) for piece in pieces):
             name = "name"  # it may hold a secret itself
         self.found.add(name[:NAME_CHARACTERS])
         if value:
@@ -233,16 +234,19 @@ class Reader:
         parts: list[str] = []
         read: list[tuple[int, int]] = []
         kept = at = size = 0
+        most = 8_000
         for _ in range(32):
             match = _EMBEDS_JSON.search(text, at)
             if match is None:
                 break
             begin = match.start()
             is_text = text[begin] == '"'
-            end = _STRING.match(text, begin).end() if is_text else _json_end(text, begin)  # type: ignore[union-attr]
+            end = _STRING.match(text, begin).end() if is_text else _json_end(text, begin, most)  # type: ignore[union-attr]
             ends = cut and (end < 0 or (is_text and end == len(text)))
             end = len(text) if ends else end
-            self.work.spend(6 + max(end - begin, 0) // 500)
+            # What isn't closed was looked at up to the bound; all openings share it.
+            most = most - 500 if end > 0 else most // 2
+            self.work.spend(6 + (max(end - begin, 0) // 500 if end > 0 else most // 4))
             if end <= begin:
                 at = begin + 1
                 continue
@@ -352,6 +356,7 @@ class Reader:
 _ELEMENT = re.compile(r"<[A-Za-z_][\w:.-]{0,100}(?:\s[^<>]{0,1000})?/?>")
 _MARKUP = re.compile(r"<[?!A-Za-z]")
 _TAG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\x80-\U0010ffff-]{0,63}")
+_COUNTED = re.compile(r"\d{1,2}\Z")  # `password2`
 _NAME_ENDS = re.compile(r"[^A-Za-z0-9]+")
 _BLANKS = re.compile(r"[\s,\x1e]*")
 _BEGINNING = re.compile(
@@ -374,7 +379,7 @@ def _may_be_json(bare: str) -> bool:
 _STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
 
 
-def _json_end(text: str, begin: int) -> int:
+def _json_end(text: str, begin: int, most: int = 8_000) -> int:
     """Give where brackets that open here are closed, by their number; -1 where they aren't."""
     depth = 0
     for count, match in enumerate(_STRINGS_AND_BRACKETS.finditer(text, begin)):
@@ -385,7 +390,7 @@ def _json_end(text: str, begin: int) -> int:
             depth -= 1
             if depth <= 0:
                 return match.end() if depth == 0 else -1
-        if count > 8_000:
+        if count > most:
             return -1
     return -1
 

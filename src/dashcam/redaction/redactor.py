@@ -211,6 +211,8 @@ class Redactor:
                 texts = [text and remove_personal(text, kinds_) for text in texts]
                 if "ip" in kinds_ and client_ip:
                     client_ip = network_of(client_ip)
+        except (TooMuch, Unreadable):
+            return None, None, None, None
         except Exception as error:  # what can't be redacted isn't noted
             self.failed(error)
             return None, None, None, None
@@ -249,6 +251,7 @@ class _Redaction:
             self._body("request_body", "body:", types[0], request[1])
         if exchange.response_body is not None:
             self._body("response_body", "response_body:", types[1], response[1])
+        self._reader.work = Work()
         self._columns()
         if exchange.error_message or exchange.error_traceback:
             self._error()
@@ -319,6 +322,7 @@ class _Redaction:
     def _body(self, attribute: str, prefix: str, content_type: str, encoding: str) -> None:
         """Redact a body; one that can't be read keeps its sizes only."""
         exchange, reader = self._exchange, self._reader
+        reader.work, reader.lessons = Work(), 4  # each body has its own
         body = getattr(exchange, attribute)
         cut = getattr(exchange, f"{attribute}_truncated")
         kept: str | None
@@ -417,7 +421,7 @@ class _Redaction:
                 return self._json(text, cut)
             return redact_xml(text, reader, cut=cut, strict=True)
         if claims == kinds.CSV:
-            table = redact_csv(text, reader, cut=cut)
+            table = redact_csv(text, reader, cut=cut, claims=True)
             if table is not None:
                 return table
         if text.startswith(("data:", "event:", "id:", ":", "\ufeffdata:")):

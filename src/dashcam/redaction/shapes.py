@@ -157,7 +157,7 @@ SHAPES: tuple[Shape, ...] = (
         "bearer",
         "bearer basic digest negotiate token apikey",
         r"(?i)(?<![a-z0-9/_.-])(?:bearer|basic|digest|negotiate|token|apikey)"
-        r"[ \t]{1,8}+(?!(?i:sha\d|md5))(?P<secret>[A-Za-z0-9+/=._~-]{4,}+)",
+        r"(?:[ \t]{1,8}+|%20|\+)[\"']?(?!(?i:sha\d|md5))(?P<secret>[A-Za-z0-9+/=._~-]{4,}+)",
         "what follows the name of a scheme (Bearer, Basic, Digest, Negotiate, Token, ApiKey), "
         "unless it is a word",
         "rejected Bearer s3cr3t7abc",
@@ -175,8 +175,8 @@ SHAPES: tuple[Shape, ...] = (
     _shape(
         "jwt",
         "eyj",
-        r"(?<![A-Za-z0-9])(?:(?P<secret>eyJ[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]{4,}+"
-        r"(?:\.[A-Za-z0-9_-]*+){0,3}+)|eyJ[A-Za-z0-9_-]{4,}+)",
+        r"(?<![A-Za-z0-9])(?:(?P<secret>eyJ[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]*+"
+        r"(?:\.[A-Za-z0-9_-]*+){1,3}+|eyJ[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]{4,}+)|eyJ[A-Za-z0-9_-]{4,}+)",
         "JSON Web Tokens, signed or encrypted",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
         "eyJust",

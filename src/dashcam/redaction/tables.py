@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
 _COLUMN = re.compile(r"[\w][\w .#-]{0,60}|")
+_SURE_COLUMN = re.compile(r"[\w.-]{1,60}")
+"""In a text that doesn't claim to be a table: code and prose have blanks."""
 
 
-def redact_csv(text: str, reader: "Reader", *, cut: bool) -> str | None:
+def redact_csv(text: str, reader: "Reader", *, cut: bool, claims: bool = False) -> str | None:
     """Tables whose first line names its columns (RFC 4180): cells of secret ones, and what the
     others hold; None where it is no table.
     """
@@ -26,14 +28,15 @@ def redact_csv(text: str, reader: "Reader", *, cut: bool) -> str | None:
         return None
     rows = text.split("\n", 4)
     rows = rows[1:-1] if cut and len(rows) < 5 else rows[1:4]
-    if any(
+    if not claims and any(
         row.count(delimiter) != first.count(delimiter)
         for row in rows
         if row.strip() and '"' not in row
     ):
         return None
     head = [cell.strip().strip('"') for cell in first.split(delimiter)]
-    if len(head) < 2 or not all(map(_COLUMN.fullmatch, head)) or len(text) == len(first):
+    is_column = (_COLUMN if claims else _SURE_COLUMN).fullmatch
+    if len(head) < 2 or not all(map(is_column, head)) or len(text) == len(first):
         return None
     verdicts = [reader.fields.verdict(cell) for cell in head]
     reader.work.spend(len(text) // 40)
@@ -54,6 +57,8 @@ def redact_csv(text: str, reader: "Reader", *, cut: bool) -> str | None:
         for column, cell in enumerate(row):
             verdict = verdicts[column] if column < len(verdicts) else SAFE
             if not cell.strip():
+                continue
+            if verdict == TEXT and cell.strip().isdigit():
                 continue
             if verdict >= TEXT or (verdict == OPAQUE and looks_secret(cell)):
                 reader.removed(head[column], cell, certain=False)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
 
-UNITS = 10_000
-"""Of about a microsecond each on a server of 2024, for all parts of one exchange. What each step
-costs was measured; `benchmarks/bench_redaction.py` finds the step that is charged too little."""
+UNITS = 8_000
+"""Of about a microsecond each, for a body, and for all other parts of an exchange. What each step
+costs was measured; `benchmarks/bench_redaction.py` finds a step that is charged too little."""
 GRACE = 600
 """Units with which a part that has used up all is brought to its end."""
 MOST_PLACES = 6_000
