@@ -98,6 +98,7 @@ _KEY = re.compile(r"(?:\A|[&;])([^=&;]*)=")
 
 def _holds_none(text: str, reader: "Reader", names: Names | FormNames) -> bool:
     """Tell cheaply of a large form that no name is secret, and no value has a place."""
+    reader.work.spend(text.count("%") // 10)
     keys = set(_KEY.findall(text))
     if len(keys) > 64 or reader.places("&" + unquote_plus(text)):
         return False
@@ -134,7 +135,7 @@ def _nested(value: str, reader: "Reader", *, cut: bool) -> str:
     """Redact the value of a pair by its own structure."""
     if "%" not in value and "+" not in value:
         return reader.value(value, cut=cut)
-    reader.work.spend(2 + len(value) // 60)
+    reader.work.spend(2 + len(value) // 60 + value.count("%") // 5)
     decoded = unquote_plus(re.sub(r"%[0-9A-Fa-f]?\Z", "", value) if cut else value)
     redacted = reader.value(decoded, cut=cut)
     if redacted == decoded:

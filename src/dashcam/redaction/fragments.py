@@ -21,10 +21,23 @@ _CONSTANT = (
     "id|object|model|type|role|name|event|created|finish_reason|system_fingerprint|index|item_id"
     "|status"
 )
+_REST = r'((?:[^"\\\r\n]|\\.)*+)(?:"|\\?\Z)'
 _FRAGMENT = re.compile(
-    rf'(?m)(?:"(?!(?:{_CONSTANT})")([A-Za-z_][\w-]{{0,40}})"\s{{0,8}}:\s{{0,8}}'
-    r'|^(?:data: ?)?([0-9a-z]:)?)"((?:[^"\\\r\n]|\\.)*+)(?:"|\\?\Z)'
+    rf'"(?!(?:{_CONSTANT})")([A-Za-z_][\w-]{{0,40}})"\s{{0,8}}:\s{{0,8}}"{_REST}'
 )
+_HEADS = ("{}", "{}data: ", "{}data:", "{}[0-9a-z]:")
+_BARE = re.compile(
+    '"()(?:'
+    + "|".join(f'(?<={head.format(begin)}")' for begin in (r"[\r\n]", r"\A") for head in _HEADS)
+    + f"){_REST}"
+)
+"""A fragment that has no key: `data: "…"`, `0:"…"`."""
+_USUAL = re.compile(
+    r"content|text|arguments|partial_json|thinking|reasoning|reasoning_content|delta|token|response"
+    r"|output|input|refusal|data|message|chunk|answer|completion|generated_text"
+)
+MOST_KEYS = 5
+"""Text keys of an event. Lines that have more are records; of them the usual keys are read."""
 _INDEX = re.compile(
     r'"(?:index|output_index|content_index|item_id|choice|tool_call_id|summary_index)"\s{0,8}:\s{0,8}(?:"[^"]{0,80}"|\d{1,9})'
 )
@@ -42,33 +55,23 @@ def redact_fragments(text: str, reader: "Reader", *, cut: bool) -> str:
     Raises:
         TooMuch: it would take too long.
     """
-    matches = list(_FRAGMENT.finditer(text))
+    reader.work.spend(text.count('"') // 12)
+    matches = list(_FRAGMENT.finditer(text)) or list(_BARE.finditer(text))
+    if len(matches) > MOST_KEYS * (text.count("\n") + 1):
+        matches = [match for match in matches if _USUAL.fullmatch(match[1])]
     if len(matches) < 2:
         return text
-    reader.work.spend(len(matches) // 3)
-    if not _may_hold(matches, text, reader):
-        return text
+    reader.work.spend(len(matches) // 4)
     channels: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
-    line_begin = -1
-    about: tuple[str, ...] = ()
-    for match in matches:
-        begin = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
-        if begin != line_begin:
-            reader.work.spend(5)
-            line_begin = begin
-            end = text.find("\n", match.end())
-            # Which of several answers or calls it belongs to: the indexes and ids of its event.
-            about = tuple(
-                each[0] for each in _INDEX.finditer(text, begin, len(text) if end < 0 else end)
-            )
-            if cut and end < 0:
-                # Of an event that is cut the indexes may be missing: it goes on with the last one.
-                same = [key for key in channels if key[0] == (match[1] or match[2] or "")]
-                if same and ((match[1] or match[2] or ""), *about) not in channels:
-                    about = same[-1][1:]
-        channels.setdefault(((match[1] or match[2] or ""), *about), []).append(
-            (*match.span(3), match[3])
-        )
+    if _OTHER_INDEX.search(text) is None:
+        # All events belong to one answer: its fragments are one text by the name of their key.
+        channels = _held(matches, reader)
+        if not channels:
+            return text
+        if "item_id" in text or "tool_call_id" in text:
+            channels = {}
+    if not channels:
+        channels = _by_index(matches, text, reader, cut=cut)
     edits: list[tuple[int, int, str]] = []
     for fragments in channels.values():
         if len(fragments) > 1:
@@ -83,17 +86,44 @@ def redact_fragments(text: str, reader: "Reader", *, cut: bool) -> str:
     return "".join((*parts, text[kept:]))
 
 
-def _may_hold(matches: list[re.Match[str]], text: str, reader: "Reader") -> bool:
-    """Tell cheaply whether the fragments may say a secret together: mostly they don't.
-
-    Where all events belong to one answer, its fragments are one text by the name of their key.
-    """
-    if _OTHER_INDEX.search(text) is not None:
-        return True
-    texts: dict[str, list[str]] = {}
+def _held(
+    matches: list[re.Match[str]], reader: "Reader"
+) -> dict[tuple[str, ...], list[tuple[int, int, str]]]:
+    """Give the fragments, by their key, that may say a secret together: mostly none do."""
+    texts: dict[str, list[re.Match[str]]] = {}
     for match in matches:
-        texts.setdefault((match[1] or match[2] or ""), []).append(match[3])
-    return any(reader.places(_decoded("".join(each))) for each in texts.values() if len(each) > 1)
+        texts.setdefault(match[1], []).append(match)
+    return {
+        (key,): [(*match.span(2), match[2]) for match in each]
+        for key, each in texts.items()
+        if len(each) > 1 and reader.places(_decoded("".join(match[2] for match in each)))
+    }
+
+
+def _by_index(
+    matches: list[re.Match[str]], text: str, reader: "Reader", *, cut: bool
+) -> dict[tuple[str, ...], list[tuple[int, int, str]]]:
+    """Give the fragments by their key, and by the indexes and ids of their event."""
+    channels: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
+    line_begin = -1
+    about: tuple[str, ...] = ()
+    for match in matches:
+        begin = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
+        if begin != line_begin:
+            reader.work.spend(3)
+            line_begin = begin
+            end = text.find("\n", match.end())
+            # Which of several answers or calls it belongs to: the indexes and ids of its event.
+            about = tuple(
+                each[0] for each in _INDEX.finditer(text, begin, len(text) if end < 0 else end)
+            )
+            if cut and end < 0:
+                # Of an event that is cut the indexes may be missing: it goes on with the last one.
+                same = [key for key in channels if key[0] == match[1]]
+                if same and (match[1], *about) not in channels:
+                    about = same[-1][1:]
+        channels.setdefault((match[1], *about), []).append((*match.span(2), match[2]))
+    return channels
 
 
 def _channel(fragments: list[tuple[int, int, str]], reader: "Reader") -> list[tuple[int, int, str]]:

@@ -37,6 +37,10 @@ _FORM = re.compile(
     r"[?#]?(?:[A-Za-z0-9_.%+~$@:\[\]-]{1,100}=[^\s\"'<>{}&;=?]*[&;])*+"
     r"[A-Za-z0-9_.%+~$@:\[\]-]{1,100}=(?!=)[^\s\"'<>{}]+\Z"
 )
+_CUT_FORM = re.compile(
+    r"[?#]?(?:[A-Za-z0-9_.%+~$@:\[\]-]{1,100}=[^\s\"'<>{}&;=?]*[&;])++"
+    r"[A-Za-z0-9_.%+~$@:\[\]-]{0,100}=?\Z"
+)
 _TAG_AHEAD = re.compile(r"<(?:[A-Za-z_!?/])(?![A-Za-z0-9+.-]{0,20}:/)")
 _OPENS_JSON = re.compile(r"[{\[]\s*(?:[\"{\[]|[\]}])")
 _EMBEDS_JSON = re.compile(r"[{\[]\s{0,64}[\"{\[]|\"(?:\\{1,16}\")?[{\[](?=[^\"]{0,200}\\\")")
@@ -106,7 +110,7 @@ class Reader:
         self.lessons -= 1
         known = len(self.fields.safe) + len(self.query.safe)
         names: set[tuple[str, bool]] = set()
-        for place in places[:1000]:
+        for place in places[:400]:
             at, kind = place >> KIND_BITS, place & _KIND
             if kind == NAME:
                 named = name_before(text, at)
@@ -116,7 +120,7 @@ class Reader:
                 names.add((_TAG_NAME.match(text, at + 1)[0], False))  # type: ignore[index]
         if self.work.units < 4 * len(names) + 1000:
             return False
-        self.work.spend(2 * len(names) + min(len(places), 1000))
+        self.work.spend(2 * len(names) + min(3 * len(places), 1000))
         for name, in_query in names:
             (self.query if in_query else self.fields).verdict(name)
         return len(self.fields.safe) + len(self.query.safe) > known
@@ -197,7 +201,7 @@ class Reader:
                     return redact_multipart(data, self, boundary, cut=cut)
                 except Unreadable:
                     pass
-        if "=" in bare and _FORM.match(bare) is not None and "://" not in bare.partition("=")[0]:
+        if "=" in bare and _is_form(bare, cut) and "://" not in bare.partition("=")[0]:
             is_form = "&" in bare or bare[:1] == "?"
             return redact_pairs(text, self, FormNames(self) if is_form else self.fields, cut=cut)
         if "\n" in text:
@@ -343,7 +347,7 @@ class Reader:
         return (
             _MARKUP.match(bare) is not None
             or (_EVENT.match(text) is not None and "\n" in text)
-            or _FORM.match(bare) is not None
+            or _is_form(bare, cut)
         )
 
     def holds_secret(self, text: str) -> bool:
@@ -406,3 +410,7 @@ def default_reader() -> Reader:
     if _default is None:
         _default = Rules(Settings(environ={}))
     return Reader(_default, Work(), Known())
+
+
+def _is_form(text: str, cut: bool) -> bool:
+    return _FORM.match(text) is not None or (cut and _CUT_FORM.match(text) is not None)

@@ -147,8 +147,8 @@ def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
 
 
 def _event(block: str, reader: "Reader", *, cut: bool) -> str:
+    reader.work.spend(14 + 2 * block.count("\n") + 2 * block.count("\r"))
     pieces = _LINE_END.split(block)
-    reader.work.spend(14 + len(pieces))
     lines = pieces[0::2]
     ends = [*pieces[1::2], ""]
     at = [number for number, line in enumerate(lines) if _is_data(line)]
