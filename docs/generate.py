@@ -266,13 +266,13 @@ def _bounds() -> Iterable[str]:
     yield "| bound | of | beyond it |"
     yield "|---|---|---|"
     for bound, of, beyond in (
-        (f"{work.UNITS:,} units of work", "an exchange", "the rest of the part is not kept"),
+        (f"{work.UNITS:,} units of work", "each body, and all other parts of an exchange together", "the rest of the part is not kept"),
         (f"{work.MOST_PLACES:,} places where a secret may be", "a text", "the rest of the part is not kept"),
         (f"{work.MOST_DEPTH} structures, one inside a string of the other", "a text", "the inner text becomes `[redacted]`"),
         (f"{mib} MiB of such inner texts", "an exchange", "the inner text becomes `[redacted]`"),
         (f"{json_text.MOST_LEVELS} open brackets", "a JSON text", "the body is not kept"),
         (f"{decoding.MOST_ENCODINGS} content encodings", "a body", "the body is not kept"),
-        (f"{streams.LAST_EVENTS} events at the end", "a stream beyond its units", "they are kept, since they say how it ended"),
+        (f"{streams.LAST_EVENTS} events at the end", "a stream beyond its units", "they are kept, if another 600 units suffice, since they say how it ended"),
         (f"at least {known.LEAST_CHARACTERS} characters", "a removed value", "a shorter one is not searched for elsewhere"),
         (f"{known.MOST_VALUES} removed values", "an exchange", "further ones are not searched for elsewhere"),
         (f"{known.MOST_CHARACTERS:,} characters", "a removed value", "its beginning is searched for elsewhere"),

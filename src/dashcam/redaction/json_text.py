@@ -475,13 +475,14 @@ class _Walk:
         text, size, depth, count = self.text, len(self.text), 1, 0
         for match in tokens:
             count += 1
+            if count % 64 == 0:
+                self.reader.work.spend(24)
             if match[1] is not None:
                 if match.end(1) >= size or text[match.end(1)] != '"':
                     return -1
                 continue
             depth += 1 if text[match.start()] in "{[" else -1
             if depth == 0:
-                self.reader.work.spend(count // 3)
                 return match.end()
         return -1
 
