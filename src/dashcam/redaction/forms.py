@@ -67,11 +67,8 @@ def redact_pairs(
                 decoded = unquote_plus(value)
                 if decoded == REDACTED:
                     continue
-                if (
-                    (decoded == name or _CHOICE.fullmatch(decoded) is not None)
-                    and not (ends or squeezed == "key")
-                    and not _is_certain(reader, name)
-                ):
+                is_choice = squeezed in _CHOSEN and _CHOICE.fullmatch(decoded) is not None
+                if (is_choice or decoded == name) and not (ends or _is_certain(reader, name)):
                     continue  # `state=open`, `code=404`, `login=login`
                 reader.removed(name, decoded, certain=verdict == ALL)
                 pieces[number] = f"{key}={REDACTED}"
@@ -118,7 +115,8 @@ def _is_certain(reader: "Reader", name: str) -> bool:
     )
 
 
-_CHOICE = re.compile(r"[A-Za-z]{1,16}(?:[-_ ][A-Za-z]{1,16}){0,2}|\d{1,4}")
+_CHOSEN = frozenset(("state", "code"))
+_CHOICE = re.compile(r"[A-Za-z]{1,16}(?:[-_ ][A-Za-z]{1,16})?|\d{1,4}")
 
 
 def unquoted(text: str) -> str:
