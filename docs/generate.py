@@ -17,7 +17,7 @@ import typer
 from dashcam.api.app import history_app
 from dashcam.api.metrics import ACCESS, COUNTERS, GAUGES
 from dashcam.cli import app
-from dashcam.redaction import decoding, json_text, known, redactor, rules, streams, work
+from dashcam.redaction import decoding, json_text, known, reader, redactor, rules, streams, work
 from dashcam.redaction.shapes import SHAPES
 from dashcam.settings import TABLE
 from dashcam.statistics import Statistics
@@ -277,7 +277,7 @@ def _bounds() -> Iterable[str]:
         (f"{known.MOST_VALUES} removed values", "an exchange", "further ones are not searched for elsewhere"),
         (f"{known.MOST_CHARACTERS:,} characters", "a removed value", "its beginning is searched for elsewhere"),
         (f"{redactor.MOST_NAMES} names", "`redacted`", "further ones are left out"),
-        (f"{redactor.NAME_CHARACTERS} characters", "a name in `redacted`", "its end is left out"),
+        (f"{reader.NAME_CHARACTERS} characters", "a name in `redacted`", "its end is left out"),
     ):  # fmt: skip
         yield f"| {bound} | {of} | {beyond} |"
 

@@ -244,6 +244,14 @@ def _decode(data: bytes, charset: str, *, cut: bool) -> str:
         raise Unreadable("unknown character set") from None
 
 
+def text_of(data: bytes) -> str:
+    """Decode a header's bytes: UTF-8, or else Latin-1, which takes all."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
 def declared_in_xml(data: bytes) -> str | None:
     """Give the character set that an XML declaration names (XML 1.0, 4.3.3)."""
     match = _XML_ENCODING.match(data[:200].lstrip())

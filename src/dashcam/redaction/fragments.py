@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dashcam.redaction.json_text import NotJson
 from dashcam.redaction.names import REDACTED
+from dashcam.redaction.scrub import Edit, apply
 
 if TYPE_CHECKING:
     from dashcam.redaction.reader import Reader
@@ -73,18 +74,11 @@ def redact_fragments(text: str, reader: "Reader", *, cut: bool) -> str:
             channels = {}
     if not channels:
         channels = _by_index(matches, text, reader, cut=cut)
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     for fragments in channels.values():
         if len(fragments) > 1:
             edits += _channel(fragments, reader)
-    if not edits:
-        return text
-    parts: list[str] = []
-    kept = 0
-    for begin, end, instead in sorted(edits):
-        parts += (text[kept:begin], instead)
-        kept = end
-    return "".join((*parts, text[kept:]))
+    return apply(text, edits)
 
 
 def _held(
@@ -127,7 +121,7 @@ def _by_index(
     return channels
 
 
-def _channel(fragments: list[tuple[int, int, str]], reader: "Reader") -> list[tuple[int, int, str]]:
+def _channel(fragments: list[tuple[int, int, str]], reader: "Reader") -> list[Edit]:
     decoded = [_decoded(each[2]) for each in fragments]
     whole = "".join(decoded)
     if len(whole) < 8 or not reader.places(whole):

@@ -7,7 +7,6 @@ are taken.
 
 import json
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,7 @@ from dashcam.redaction.names import (
     squeeze,
     words_of,
 )
-from dashcam.redaction.places import KIND_BITS
+from dashcam.redaction.places import Within
 from dashcam.redaction.prose import is_prose, looks_secret
 from dashcam.redaction.schema import (
     has_numbers,
@@ -180,8 +179,7 @@ class _Walk:
 
     def __init__(self, text: str, places: list[int], reader: "Reader", *, cut: bool) -> None:
         self.text = text
-        self.places = [place >> KIND_BITS for place in places]
-        self.next_place = 0
+        self.within = Within(places)
         self.last_end = 0
         self.reader = reader
         self.cut = cut
@@ -261,7 +259,7 @@ class _Walk:
                 if inner in PAIR_NAMES or (len(inner) > 8 and squeeze(inner) in PAIR_NAMES):
                     self._say(frame, inner, value)
                 begin, stop = match.span(3)
-                if self._has_place(begin - 1, stop):
+                if self.within.has(begin - 1, stop):
                     self._string(begin - 1, stop + 1, value)
                 self.last_end = stop + 1
                 continue
@@ -270,7 +268,7 @@ class _Walk:
             frame.verdict = verdict = self.reader.fields.verdict(key) if key else SAFE
             if verdict == SAFE and key in ("number", "num") and frame.owner:
                 frame.verdict = verdict = self.reader.fields.verdict(f"{frame.owner}_{key}")
-            if verdict == SAFE and len(inner) >= 12 and self._has_place(match.start() + 1, end):
+            if verdict == SAFE and len(inner) >= 12 and self.within.has(match.start() + 1, end):
                 self._string(match.start(), end + 1, inner)  # a key that is a secret itself
             self.last_end = match.end(2)
             if verdict == ALL and "logprob" in squeeze(frame.owner):
@@ -300,13 +298,6 @@ class _Walk:
             return self._cut_off(stack, self.last_end, size)
         self._close(root, size)
         return self.edits, size
-
-    def _has_place(self, begin: int, end: int) -> bool:
-        places, at = self.places, self.next_place
-        while at < len(places) and places[at] < begin:
-            at += 1
-        self.next_place = at
-        return at < len(places) and places[at] < end
 
     @staticmethod
     def _decoded(inner: str) -> str:
@@ -369,7 +360,7 @@ class _Walk:
                 if self._names_secret(frame.strings[0][2]):
                     return  # the list's end tells whether they are a pair
             frame.last = inner if len(inner) <= 200 else ""
-        if self._has_place(begin, end):
+        if self.within.has(begin, end):
             self._string(begin, end, inner)
 
     @staticmethod
@@ -443,7 +434,7 @@ class _Walk:
                             self._remove(begin, stop, value, pair or "value", certain=False)
                     elif raw[:1] not in "{[" and pair is not None:
                         self._remove(begin, stop, raw, pair, certain=False)
-                elif text[begin] == '"' and self._any_place(begin, stop):
+                elif text[begin] == '"' and self.within.has_any(begin, stop):
                     self._string(begin, stop, text[begin + 1 : stop - 1])
         elif (
             frame.strings is not None
@@ -455,7 +446,7 @@ class _Walk:
             if frame.count == 2 and (is_mixed(value) or (" " in value and not is_prose(value))):
                 name = self._decoded(frame.strings[0][2])
                 self._remove(begin, stop, value, name, certain=False)
-            elif self._any_place(begin, stop):
+            elif self.within.has_any(begin, stop):
                 self._string(begin, stop, inner)
 
     def _names_secret(self, inner: str) -> bool:
@@ -465,10 +456,6 @@ class _Walk:
             return False
         reader = self.reader
         return reader.fields.verdict(name) >= TEXT or reader.headers.verdict(name.lower()) >= TEXT
-
-    def _any_place(self, begin: int, end: int) -> bool:
-        at = bisect_left(self.places, begin)
-        return at < len(self.places) and self.places[at] < end
 
     def _skip(self, tokens: Iterator[re.Match[str]], end: int) -> int:
         """Pass over an object or array that has just begun; give its end, -1 where it is cut."""
@@ -579,7 +566,7 @@ class _Walk:
                 self._close_all(stack, begin)
                 return self.edits, begin
         end = begin + 1 + len(inner)
-        if "\\" in inner or self._has_place(begin, len(text)):
+        if "\\" in inner or self.within.has(begin, len(text)):
             self._string(begin, end, inner, cut=True)
         self._close_all(stack, end)
         return self.edits, end

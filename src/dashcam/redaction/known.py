@@ -14,6 +14,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from dashcam.redaction.names import REDACTED
+from dashcam.redaction.shapes import is_opaque
 
 LEAST_CHARACTERS = 6
 MOST_CHARACTERS = 4096
@@ -45,15 +46,11 @@ def replace_number(text: str, number: str) -> str:
 
 
 _SESSION = re.compile(r"(?i)sid|sess|token|auth|jwt|key|csrf|xsrf|secret|login")
-_DIGIT = re.compile(r"\d")
-_PIECE_ENDS = re.compile(r"[^A-Za-z0-9]+")
+PIECE_ENDS = re.compile(r"[^A-Za-z0-9]+")
 
 
 def _is_random(value: str) -> bool:
-    return any(
-        len(piece) >= 8 and _DIGIT.search(piece) is not None and not piece.isdigit()
-        for piece in _PIECE_ENDS.split(value)
-    )
+    return any(len(piece) >= 8 and is_opaque(piece) for piece in PIECE_ENDS.split(value))
 
 
 _GO = re.compile("[<>&]")
@@ -109,8 +106,6 @@ class Known:
         self.add(value)
         value = value.strip()
         scheme = _SCHEME.match(value)
-        if scheme is not None or _DIGIT.search(value) is not None:
-            self.add(value)
         if scheme is None:
             for piece in re.split(r"[,;\s]+", value):
                 part = piece.partition("=")[2].strip('"')

@@ -6,13 +6,12 @@ The tokens are those of XML 1.0 and, for void and raw elements, of the HTML stan
 """
 
 import re
-from bisect import bisect_left
 from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from dashcam.redaction.decoding import Unreadable
 from dashcam.redaction.names import ALL, OPAQUE, PAIR_NAMES, REDACTED, SAFE, TEXT, VALUE_NAMES
-from dashcam.redaction.places import KIND_BITS
+from dashcam.redaction.places import Within
 from dashcam.redaction.prose import is_prose, looks_secret
 from dashcam.redaction.scrub import Edit, apply
 from dashcam.redaction.work import may_go_on
@@ -74,19 +73,15 @@ class _Xml:
         self.cut = cut
         self.strict = strict
         self.edits: list[Edit] = []
-        self.places = [place >> KIND_BITS for place in reader.places(text)]
+        self.within = Within(reader.places(text))
         self.closed = {name.lower() for name in _END_TAG.findall(text)}
         """Names of elements that are closed somewhere: those are not void, whatever HTML says."""
 
     def run(self) -> str:
-        if not self.places and not self.cut and "<!" not in self.text:
+        if not self.within.positions and not self.cut and "<!" not in self.text:
             return self.text
         end = self._walk()
         return apply(self.text[:end], [edit for edit in self.edits if edit[0] < end])
-
-    def _has_place(self, begin: int, end: int) -> bool:
-        at = bisect_left(self.places, begin)
-        return at < len(self.places) and self.places[at] < end
 
     def _walk(self) -> int:
         """Find what must go; give where the text that is kept ends."""
@@ -126,11 +121,11 @@ class _Xml:
                     secret += not closed
                     continue
                 named = ""
-                if "=" in match["attributes"] and self._has_place(begin, end):
+                if "=" in match["attributes"] and self.within.has_any(begin, end):
                     named = self._attributes(
                         name, match, ends=match["closing"] == "" and end == size
                     )
-                elif self._has_place(begin, end):
+                elif self.within.has_any(begin, end):
                     self._free(begin, end)
                 if closed:
                     continue
@@ -171,7 +166,7 @@ class _Xml:
                 reader.found.add("doctype")
                 last = ">" if match["subset"].endswith(">") else ""
                 self.edits.append((*match.span("subset"), f"[{REDACTED}]{last}"))
-            elif self._has_place(begin, end):
+            elif self.within.has_any(begin, end):
                 if text.startswith("<!--", begin):
                     self._content(begin + 4, end, [], [], raw=True, cut=self.cut and end == size)
                 else:
@@ -187,7 +182,7 @@ class _Xml:
 
     def _concerns(self, begin: int, end: int, open_: list[str], pairs: list[str]) -> bool:
         """Tell whether text between tags has to be looked at."""
-        if self._has_place(begin, end) or self.text.find("&", begin, end) >= 0:
+        if self.within.has_any(begin, end) or self.text.find("&", begin, end) >= 0:
             return True
         if not open_:
             return False

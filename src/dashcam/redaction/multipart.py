@@ -4,7 +4,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from dashcam.redaction.decoding import Unreadable, decode_text
+from dashcam.redaction.decoding import Unreadable, decode_text, text_of
 from dashcam.redaction.forms import unquoted
 from dashcam.redaction.names import OPAQUE, REDACTED, TEXT
 from dashcam.redaction.prose import looks_secret
@@ -68,7 +68,7 @@ def redact_multipart(data: bytes, reader: "Reader", boundary: str, *, cut: bool)
         if not whole and not cut:
             raise Unreadable("multipart without its end")
         content = data[content_begin : max(next_mark, content_begin) if whole else len(data)]
-        head = _text(data[head_begin:end_of_head])
+        head = text_of(data[head_begin:end_of_head])
         try:
             shown = reader.value(head, headers=True)
             part = _part(head, content, reader, whole=whole)
@@ -94,13 +94,6 @@ def redact_multipart(data: bytes, reader: "Reader", boundary: str, *, cut: bool)
     return text + "".join(parts)
 
 
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
 def _part(head: str, content: bytes, reader: "Reader", *, whole: bool) -> str:
     disposition = _DISPOSITION.search(head)
     about = disposition[1] if disposition is not None else ""
@@ -110,7 +103,7 @@ def _part(head: str, content: bytes, reader: "Reader", *, whole: bool) -> str:
     names = [field.replace("\\", ""), "" if extended is None else unquoted(extended[1])]
     for name in names:
         if name and reader.fields.verdict(name) >= TEXT and content.strip():
-            reader.removed(name, _text(content).strip(), certain=False)
+            reader.removed(name, text_of(content).strip(), certain=False)
             return REDACTED
     if disposition is None or _FILE.search(about) is not None:
         size = f"{len(content)} bytes"

@@ -167,7 +167,7 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
     if words and words[-1] in ("cookie", "cookies"):
         line = _LINE.match(text, begin)
         if line is not None and "=" in line[0]:
-            _remember_cookies(line[0], reader)
+            reader.known.add_header("cookie", line[0])
             return begin, line.end(), name, False
     if words and words[-1] in ("authorization", "auth", "authentication"):
         scheme = _SCHEME.match(text, begin)
@@ -228,10 +228,6 @@ def _in_call(text: str, at: int, name: str, reader: "Reader") -> Found | None:
         if is_mixed(match[group]) and not match[group].replace("_", "").isupper():
             return (*match.span(group), name, False)
     return None
-
-
-def _remember_cookies(line: str, reader: "Reader") -> None:
-    reader.known.add_header("cookie", line)
 
 
 _FORMAT = re.compile(r"\{[A-Za-z0-9_.!:]{0,40}\}|%[sdr]|%\(\w{1,40}\)[sd]")

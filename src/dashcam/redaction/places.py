@@ -9,6 +9,7 @@ compiled one gets the same table and gives the same places.
 """
 
 import re
+from bisect import bisect_left
 
 from dashcam.native import native
 from dashcam.redaction.names import any_of
@@ -219,3 +220,30 @@ find_places = find_places_in_python
 if native is not None:
     native.set_places(tuple((prefix.encode(), kind, follows) for prefix, kind, follows in TABLE))
     find_places = native.find_places
+
+
+class Within:
+    """Tells whether a place lies in a piece of the text.
+
+    Args:
+        places: of the text, from `find_places`.
+    """
+
+    __slots__ = ("_next", "positions")
+
+    def __init__(self, places: list[int]) -> None:
+        self.positions = [place >> KIND_BITS for place in places]
+        self._next = 0
+
+    def has(self, begin: int, end: int) -> bool:
+        """Tell it of pieces that are asked for in order."""
+        positions, at = self.positions, self._next
+        while at < len(positions) and positions[at] < begin:
+            at += 1
+        self._next = at
+        return at < len(positions) and positions[at] < end
+
+    def has_any(self, begin: int, end: int) -> bool:
+        """Tell it of pieces in any order."""
+        at = bisect_left(self.positions, begin)
+        return at < len(self.positions) and self.positions[at] < end

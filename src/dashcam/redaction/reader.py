@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dashcam.redaction.decoding import Unreadable
 from dashcam.redaction.forms import FormNames, redact_pairs
 from dashcam.redaction.json_text import NotJson, check, json_edits
-from dashcam.redaction.known import Known
+from dashcam.redaction.known import PIECE_ENDS, Known
 from dashcam.redaction.markup import redact_xml
 from dashcam.redaction.multipart import redact_multipart, sniff_boundary
 from dashcam.redaction.names import REDACTED, Rules
@@ -86,7 +86,7 @@ class Reader:
 
     def removed(self, name: str, value: str, *, certain: bool = True) -> None:
         """Note that a value was removed."""
-        pieces = (_COUNTED.sub("", piece) for piece in _NAME_ENDS.split(name))
+        pieces = (_COUNTED.sub("", piece) for piece in PIECE_ENDS.split(name))
         if any(len(piece) >= 8 and is_opaque(piece) for piece in pieces):
             name = "name"  # it may hold a secret itself
         self.found.add(name[:NAME_CHARACTERS])
@@ -361,7 +361,6 @@ _ELEMENT = re.compile(r"<[A-Za-z_][\w:.-]{0,100}(?:\s[^<>]{0,1000})?/?>")
 _MARKUP = re.compile(r"<[?!A-Za-z]")
 _TAG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\x80-\U0010ffff-]{0,63}")
 _COUNTED = re.compile(r"\d{1,2}\Z")  # `password2`
-_NAME_ENDS = re.compile(r"[^A-Za-z0-9]+")
 _BLANKS = re.compile(r"[\s,\x1e]*")
 _BEGINNING = re.compile(
     r"(?i)(?:(?:bearer|basic|digest|token)[ \t]+|[?&\s\"'{,]"

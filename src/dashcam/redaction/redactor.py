@@ -13,7 +13,7 @@ import msgspec
 
 from dashcam.exchange import Exchange
 from dashcam.redaction import media as kinds
-from dashcam.redaction.decoding import Unreadable, declared_in_xml, decode_text, decompress
+from dashcam.redaction.decoding import Unreadable, declared_in_xml, decode_text, decompress, text_of
 from dashcam.redaction.forms import FormNames, redact_pairs
 from dashcam.redaction.fragments import redact_fragments
 from dashcam.redaction.json_text import NotJson
@@ -23,7 +23,7 @@ from dashcam.redaction.media import Media, content_types, read_media
 from dashcam.redaction.multipart import redact_multipart, sniff_boundary
 from dashcam.redaction.names import Rules
 from dashcam.redaction.personal import PERSONAL, network_of, remove_personal
-from dashcam.redaction.reader import Reader
+from dashcam.redaction.reader import NAME_CHARACTERS, Reader
 from dashcam.redaction.sanitize import MOST_CHARACTERS
 from dashcam.redaction.streams import redact_events, redact_lines
 from dashcam.redaction.tables import redact_csv
@@ -31,7 +31,6 @@ from dashcam.redaction.work import TooMuch, Work
 from dashcam.settings import Settings
 
 MOST_NAMES = 100
-NAME_CHARACTERS = 100
 PLAIN, CONTENT_TYPE, CONTENT_ENCODING, SECRET = range(4)
 """What a header is; `native` knows them as well."""
 KEEP_NOTHING, KEEP_JSON, KEEP_TEXT = range(3)
@@ -220,13 +219,7 @@ class Redactor:
 
 
 def _text(raw: Any) -> str:
-    if isinstance(raw, str):
-        return raw
-    data = bytes(raw)
-    try:
-        return data.decode() if not data.isascii() else data.decode("ascii")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    return raw if isinstance(raw, str) else text_of(bytes(raw))
 
 
 class _Redaction:

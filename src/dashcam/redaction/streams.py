@@ -11,7 +11,7 @@ import msgspec
 
 from dashcam.redaction.decoding import Unreadable
 from dashcam.redaction.json_text import NotJson, check
-from dashcam.redaction.places import KIND_BITS
+from dashcam.redaction.places import Within
 from dashcam.redaction.scrub import apply, scrub_edits
 from dashcam.redaction.work import TooMuch, may_go_on
 
@@ -33,7 +33,7 @@ def redact_lines(text: str, reader: "Reader", *, cut: bool) -> str:
         else:
             return text
     lines = text.split("\n")
-    wanted = _Within(places)
+    wanted = Within(places)
     end = -1
     outside, reader.in_stream = reader.in_stream, True
     try:
@@ -62,23 +62,6 @@ def redact_lines(text: str, reader: "Reader", *, cut: bool) -> str:
     return "\n".join(lines)
 
 
-class _Within:
-    """Tells whether a place lies in a piece of a text; the pieces are asked for in order."""
-
-    __slots__ = ("_next", "_places")
-
-    def __init__(self, places: list[int]) -> None:
-        self._places = [place >> KIND_BITS for place in places]
-        self._next = 0
-
-    def has(self, begin: int, end: int) -> bool:
-        places, at = self._places, self._next
-        while at < len(places) and places[at] < begin:
-            at += 1
-        self._next = at
-        return at < len(places) and places[at] < end
-
-
 MOST_EVENTS = 8_192
 """Events of a stream that are looked at one by one, besides the last 16 KB."""
 LAST_EVENTS = 12
@@ -93,7 +76,7 @@ def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
     places = reader.places(text)
     if not places and not cut:
         return text
-    wanted = _Within(places)
+    wanted = Within(places)
     many = next(islice(_BLOCKS.finditer(text), MOST_EVENTS, None), None)
     if many is not None:
         # The first ones, and the last ones: they tell how the stream ended, and what it used.
