@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dashcam.exchange import Exchange
-from dashcam.redaction import Redactor, sanitize, scrub
+from dashcam.redaction import Redactor, rules, sanitize, scrub
 from dashcam.settings import Settings
 
 SECRET = "hunter2-Zq9"
@@ -459,3 +459,23 @@ def test_sanitize_makes_anything_encodable():
     assert b"\\u0000" not in line
     assert exchange.path == "/\ufffd\ufffd\U0001f600"
     assert msgspec.json.decode(line)["tags"]["big"] == str(10**30)
+
+
+@pytest.mark.parametrize("sign", [": ", " = ", "=", ":"])
+@pytest.mark.parametrize("name", ["password", "db_password", "api_key", "client_secret"])
+@pytest.mark.parametrize("word", ["Password", "Pwd", "Secret", "Token", "passwd", "ApiKey"])
+def test_a_value_that_contains_a_secret_word_is_a_value(name, sign, word):
+    """A secret name's word inside the value doesn't make a variable of it."""
+    for value in (f"{word}123", f"My{word}2024", f"J6f{word}Z3"):
+        for text in (f"{name}{sign}{value}", f"failed with {name}{sign}{value} at noon"):
+            assert value not in scrub(text)
+
+
+@pytest.mark.parametrize("value", ["correct-horse-battery", "example-query-secret", "a-b-c-d"])
+@pytest.mark.parametrize("name", sorted({*rules.QUERY, *rules.QUERY_LAST} - {"code", "state"}))
+def test_words_under_a_query_name_go(name, value):
+    """A secret of words is one; only `code` and `state` have choices, such as `state=open`."""
+    query = f"a=1&{name}={value}&b=2"
+    form = redact(query.encode(), "application/x-www-form-urlencoded", query=query)
+    assert value not in form.query
+    assert value not in form.request_body

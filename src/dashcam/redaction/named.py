@@ -192,8 +192,8 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
             return None
         if spaced and PROSE.fullmatch(value) is not None:
             return None
-        if spaced and _IDENTIFIER.fullmatch(value) is not None and reader.fields.is_secret(value):
-            return None  # a variable: `self.api_key = api_key2`
+        if spaced and _VARIABLE.fullmatch(value) is not None and reader.fields.is_secret(value):
+            return None  # `self.api_key = api_key2`; `Password123` is a password
         if verdict == TEXT and value.rstrip("%.,").isdigit() and len(value) < 10:
             return None
         if value.startswith("$") and not is_opaque(value):
@@ -201,7 +201,7 @@ def named_value(text: str, at: int, reader: "Reader", cut: bool) -> Found | None
     return begin, begin + len(value) if not (cut and end == size) else end, name, certain
 
 
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,60}")
+_VARIABLE = re.compile(r"[a-z]{1,30}(?:_[a-z]{1,30}){1,4}\d?")
 _SCHEME_WORD = re.compile(r"(?i)\A(?:bearer|basic|token)[ \t]+")
 _ARGUMENT = re.compile(r"\"([^\"\\\n]{6,512})\"|'([^'\\\n]{6,512})'")
 _DATABASE = frozenset(("database", "db", "redis", "mongo", "mongodb", "broker", "dsn"))
