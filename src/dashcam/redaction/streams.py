@@ -104,7 +104,10 @@ def redact_events(text: str, reader: "Reader", *, cut: bool) -> str:
             try:
                 if number % 8 == 6:
                     reader.work.spend(6)
-                if block and (last or wanted.has(begin, end - len(blank))):
+                behind_gap = number > 1 and OMITTED.fullmatch(blocks[number - 2]) is not None
+                if block and behind_gap and not _is_json(block):
+                    block = f": [dashcam: {len(block)} bytes omitted]"
+                elif block and (last or wanted.has(begin, end - len(blank))):
                     block = _event(block, reader, cut=last)
             except TooMuch:
                 reader.shortened = True
@@ -158,6 +161,16 @@ def _event(block: str, reader: "Reader", *, cut: bool) -> str:
                 if number not in gone
             )
     return "".join(line + end for line, end in zip(lines, ends, strict=True))
+
+
+def _is_json(block: str) -> bool:
+    """Tell whether an event is whole: what was left out before it may have been its beginning."""
+    data = "\n".join(line[5:] for line in _LINE_END.split(block) if _is_data(line))
+    try:
+        check(data)
+    except NotJson:
+        return data.strip() == "[DONE]"
+    return True
 
 
 def _is_data(line: str) -> bool:
